@@ -1,0 +1,69 @@
+"""Who acts, and through which door: the explicit first argument of every action."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a person is to the house; permissions.md says what each may do."""
+
+    ADMIN = "admin"
+    MEMBER = "member"
+    GUEST = "guest"
+    BOT = "bot"
+
+
+class Door(StrEnum):
+    """The way in; written beside each audit entry."""
+
+    PAGE = "page"
+    SOCKET = "socket"
+    API = "api"
+    CLI = "cli"
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """One person (or the house itself) acting once.
+
+    user_id: None for strangers and for the house.  session_id: the login session behind a page or socket.
+    address, user_agent: as the door saw them, for limits and the audit log.
+    """
+
+    user_id: int | None
+    role: Role | None
+    door: Door
+    address: str = ""
+    user_agent: str = ""
+    session_id: int | None = None
+    scopes: frozenset[str] = frozenset()
+
+    @classmethod
+    def system(cls) -> Actor:
+        """The house acting on its own: schedules, start-up, migrations."""
+        return cls(user_id=None, role=None, door=Door.SYSTEM)
+
+    @classmethod
+    def operator(cls) -> Actor:
+        """Whoever has a shell on the box; stands outside the roles and may do what the commands do."""
+        return cls(user_id=None, role=None, door=Door.CLI)
+
+    @classmethod
+    def stranger(cls, *, door: Door, address: str = "", user_agent: str = "") -> Actor:
+        """Somebody who is not signed in."""
+        return cls(user_id=None, role=None, door=door, address=address, user_agent=user_agent)
+
+    @property
+    def person_id(self) -> int:
+        """The id of the person acting; a stranger here is a programming error, stopped loudly."""
+        if self.user_id is None:
+            raise LookupError("this action needs a person, and nobody is signed in")
+        return self.user_id
+
+    @property
+    def is_trusted_operator(self) -> bool:
+        """True for the shell and for the house itself, which no role limits."""
+        return self.door in (Door.CLI, Door.SYSTEM)

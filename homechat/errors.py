@@ -1,0 +1,76 @@
+"""What can go wrong, in words for the person who reads them; one mapper per door turns these into replies."""
+
+
+class HomeChatError(Exception):
+    """A refusal with a stable `code`, an HTTP `status` and a sentence that says what to do next."""
+
+    code = "error"
+    status = 400
+
+    def __init__(self, message: str, *, fields: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.fields = fields or {}
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the body that JSON replies and socket acks share: `error`, `code` and, where known, `fields`."""
+        body: dict[str, object] = {"error": self.message, "code": self.code}
+        if self.fields:
+            body["fields"] = self.fields
+        return body
+
+
+class Invalid(HomeChatError):
+    """The input makes no sense; `fields` says which part and why."""
+
+    code = "invalid"
+    status = 422
+
+
+class Unauthenticated(HomeChatError):
+    """Nobody is signed in here, or not any more."""
+
+    code = "unauthenticated"
+    status = 401
+
+
+class Forbidden(HomeChatError):
+    """They know that it exists, but may not do this to it."""
+
+    code = "forbidden"
+    status = 403
+
+
+class NotFound(HomeChatError):
+    """It does not exist, or the actor may not know that it does."""
+
+    code = "not_found"
+    status = 404
+
+
+class Conflict(HomeChatError):
+    """It was true a moment ago, or somebody else was first."""
+
+    code = "conflict"
+    status = 409
+
+
+class TooMany(HomeChatError):
+    """A budget is spent; `retry_after` is whole seconds, 1 at least."""
+
+    code = "rate_limited"
+    status = 429
+
+    def __init__(self, message: str, *, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = max(1, retry_after)
+
+    def as_dict(self) -> dict[str, object]:
+        return {**super().as_dict(), "retry_after": self.retry_after}
+
+
+class Unavailable(HomeChatError):
+    """The database or the disk cannot take this now; nothing was written."""
+
+    code = "unavailable"
+    status = 503
