@@ -1,0 +1,83 @@
+"""Guard the audit log with triggers, and give its chain and the security epoch their one row.
+
+A row may only lose its personal columns, all at once, and may only go after 90 days, the shortest time it can be kept.
+
+Revision: 0002, after 0001.
+"""
+
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+GENESIS = "0" * 64
+PERSONAL = ("address", "user_agent", "detail", "salt")
+KEPT = ("id", "at", "action", "actor_id", "door", "subject", "personal_digest", "previous_hash", "hash")
+TRIGGERS = ("audit_logs_no_change", "audit_logs_no_early_deletion", "audit_logs_no_truncation")
+
+
+def upgrade() -> None:
+    op.execute(f"INSERT INTO audit_chain (id, anchor_hash, head_hash) VALUES (1, '{GENESIS}', '{GENESIS}')")
+    op.execute("INSERT INTO security_epoch (id, value) VALUES (1, 0)")
+    if op.get_bind().dialect.name == "sqlite":
+        _guard_on_sqlite()
+    else:
+        _guard_on_postgresql()
+
+
+def downgrade() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        for name in TRIGGERS[:2]:
+            op.execute(f"DROP TRIGGER {name}")
+    else:
+        for name in TRIGGERS:
+            op.execute(f"DROP TRIGGER {name} ON audit_logs")
+        op.execute("DROP FUNCTION audit_logs_guard()")
+    op.execute("DELETE FROM security_epoch")
+    op.execute("DELETE FROM audit_chain")
+
+
+def _guard_on_sqlite() -> None:
+    erased = " AND ".join(
+        [*(f"NEW.{name} IS NULL" for name in PERSONAL), *(f"NEW.{name} IS OLD.{name}" for name in KEPT)]
+    )
+    op.execute(
+        f"""CREATE TRIGGER audit_logs_no_change BEFORE UPDATE ON audit_logs WHEN NOT ({erased})
+        BEGIN SELECT RAISE(ABORT, 'the audit log cannot be changed'); END"""
+    )
+    op.execute(
+        """CREATE TRIGGER audit_logs_no_early_deletion BEFORE DELETE ON audit_logs
+        WHEN OLD.at > datetime('now', '-90 days')
+        BEGIN SELECT RAISE(ABORT, 'the audit log cannot be deleted yet'); END"""
+    )
+
+
+def _guard_on_postgresql() -> None:
+    erased = " AND ".join(
+        [
+            *(f"NEW.{name} IS NULL" for name in PERSONAL),
+            *(f"NEW.{name} IS NOT DISTINCT FROM OLD.{name}" for name in KEPT),
+        ]
+    )
+    op.execute(
+        f"""CREATE FUNCTION audit_logs_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF TG_OP = 'UPDATE' THEN
+                IF {erased} THEN RETURN NEW; END IF;
+                RAISE EXCEPTION 'the audit log cannot be changed';
+            ELSIF TG_OP = 'DELETE' THEN
+                IF OLD.at <= (now() AT TIME ZONE 'UTC') - interval '90 days' THEN RETURN OLD; END IF;
+            END IF;
+            RAISE EXCEPTION 'the audit log cannot be deleted yet';
+        END $$"""
+    )
+    for name, when in zip(TRIGGERS, ("BEFORE UPDATE", "BEFORE DELETE"), strict=False):
+        op.execute(
+            f"CREATE TRIGGER {name} {when} ON audit_logs FOR EACH ROW EXECUTE FUNCTION audit_logs_guard()"
+        )
+    op.execute(
+        f"""CREATE TRIGGER {TRIGGERS[2]} BEFORE TRUNCATE ON audit_logs
+        FOR EACH STATEMENT EXECUTE FUNCTION audit_logs_guard()"""
+    )
