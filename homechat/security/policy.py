@@ -1,0 +1,113 @@
+"""Who may do what, on one screen: the code of the table in docs/permissions.md.
+
+Everything here is pure. `room_right()` answers for one room, `house_right()` for the house. Whether somebody may *know*
+of a room is the right SEE; where that is missing, the answer at every door is "not found".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from homechat.actor import Role
+
+
+class RoomKind(StrEnum):
+    """public: for everyone of the house.  private: for its members.  direct: a conversation of two to eight people."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+    DIRECT = "direct"
+
+
+class RoomRole(StrEnum):
+    """What a person is to one room."""
+
+    OWNER = "owner"
+    MEMBER = "member"
+
+
+class HouseRight(StrEnum):
+    """What a person may do in the house."""
+
+    BROWSE_ROOMS = "browse_rooms"
+    CREATE_ROOM = "create_room"
+    START_DIRECT = "start_direct"
+    MEET_EVERYONE = "meet_everyone"
+    INVITE = "invite"
+    INVITE_ADMIN = "invite_admin"
+
+
+class RoomRight(StrEnum):
+    """What a person may do in one room."""
+
+    SEE = "see"
+    JOIN = "join"
+    READ = "read"
+    POST = "post"
+    RENAME = "rename"
+    ARCHIVE = "archive"
+    ADD = "add"
+    REMOVE = "remove"
+    LEAVE = "leave"
+
+
+HOUSE_RIGHTS: dict[HouseRight, frozenset[Role]] = {
+    HouseRight.BROWSE_ROOMS: frozenset({Role.ADMIN, Role.MEMBER}),
+    HouseRight.CREATE_ROOM: frozenset({Role.ADMIN, Role.MEMBER}),
+    HouseRight.START_DIRECT: frozenset({Role.ADMIN, Role.MEMBER, Role.GUEST}),
+    HouseRight.MEET_EVERYONE: frozenset({Role.ADMIN, Role.MEMBER}),
+    HouseRight.INVITE: frozenset({Role.ADMIN}),
+    HouseRight.INVITE_ADMIN: frozenset({Role.ADMIN}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RoomFacts:
+    """What the rules need to know of a room."""
+
+    kind: RoomKind
+    is_home: bool = False
+    is_archived: bool = False
+    owners_add_only: bool = False
+
+
+def house_right(role: Role | None, right: HouseRight) -> bool:
+    """Return whether somebody of `role` has `right` in the house; strangers have none."""
+    return role is not None and role in HOUSE_RIGHTS[right]
+
+
+def room_right(role: Role | None, right: RoomRight, *, room: RoomFacts, here: RoomRole | None) -> bool:
+    """Return whether somebody of `role` has `right` in `room`, where they are `here` (None: not a member)."""
+    return role is not None and right in room_rights(role, room=room, here=here)
+
+
+def room_rights(role: Role, *, room: RoomFacts, here: RoomRole | None) -> frozenset[RoomRight]:
+    """Return all rights of somebody of `role` in `room`, where they are `here` (None: not a member)."""
+    rights: set[RoomRight] = set()
+    is_public = room.kind is RoomKind.PUBLIC
+    belongs_to_house = role in (Role.ADMIN, Role.MEMBER)
+    leads = belongs_to_house and (here is RoomRole.OWNER or (is_public and role is Role.ADMIN))
+
+    if here is not None:
+        rights |= {RoomRight.SEE, RoomRight.READ, RoomRight.POST}
+        if not room.is_home or not belongs_to_house:
+            rights.add(RoomRight.LEAVE)
+    if is_public and belongs_to_house:
+        rights |= {RoomRight.SEE, RoomRight.JOIN}
+    if room.kind is not RoomKind.DIRECT:
+        if leads:
+            rights |= {RoomRight.RENAME, RoomRight.ARCHIVE, RoomRight.REMOVE}
+        if (
+            belongs_to_house
+            and here is not None
+            and not (room.owners_add_only and here is not RoomRole.OWNER)
+        ):
+            rights.add(RoomRight.ADD)
+    if room.kind is RoomKind.DIRECT:
+        rights.discard(RoomRight.LEAVE)
+    if room.is_home:
+        rights.discard(RoomRight.ARCHIVE)
+    if room.is_archived:
+        rights &= {RoomRight.SEE, RoomRight.READ, RoomRight.LEAVE}
+    return frozenset(rights)
