@@ -1,0 +1,1 @@
+"""What reaches people's screens at once, and which sockets belong to whom."""

@@ -1,0 +1,213 @@
+"""What the server tells clients: one frozen dataclass per event, and the only place that emits.
+
+docs/realtime.md describes each event; a test holds the two together. Payloads are the same for every viewer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+from homechat.database import on_commit
+from homechat.extensions import socketio
+
+CONTRACT_VERSION = 1
+
+Json = dict[str, Any]
+Audience = str | list[str]
+
+
+def room_audience(room_id: int) -> str:
+    """Everyone who is in this room and connected."""
+    return f"room:{room_id}"
+
+
+def person_audience(person_id: int) -> str:
+    """All devices of one person."""
+    return f"user:{person_id}"
+
+
+def session_audience(session_id: int) -> str:
+    """All tabs of one device."""
+    return f"session:{session_id}"
+
+
+@dataclass(frozen=True)
+class ServerEvent:
+    """The base of all events; `name` is what travels, the fields are the payload."""
+
+    name: ClassVar[str]
+
+    def payload(self) -> Json:
+        """Return what is sent."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True)
+class ServerHello(ServerEvent):
+    """You are connected; reload when `build` or `contract` is not the one your page came with."""
+
+    name = "server:hello"
+    contract: int
+    build: str
+    person_id: int
+    ping_seconds: int
+
+
+@dataclass(frozen=True)
+class ServerRestarting(ServerEvent):
+    """The server stops now and will be back; reconnect with a back-off."""
+
+    name = "server:restarting"
+
+
+@dataclass(frozen=True)
+class SessionEnded(ServerEvent):
+    """This device may not listen any more; the connection ends after this."""
+
+    name = "session:ended"
+    reason: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class MessagePosted(ServerEvent):
+    """A new message; `html` is it, rendered the same for everybody."""
+
+    name = "message:posted"
+    id: int
+    room_id: int
+    seq: int
+    changed_seq: int
+    client_id: str
+    kind: str
+    body: str
+    html: str
+    created_at: str
+    edited_at: str | None
+    deleted: bool
+    author: Json
+
+
+@dataclass(frozen=True)
+class TypingStarted(ServerEvent):
+    """Somebody is writing; forget it after 6 s unless it is said again."""
+
+    name = "typing:started"
+    room_id: int
+    person: Json
+
+
+@dataclass(frozen=True)
+class TypingStopped(ServerEvent):
+    """They stopped writing, or sent it."""
+
+    name = "typing:stopped"
+    room_id: int
+    person_id: int
+
+
+@dataclass(frozen=True)
+class PresenceChanged(ServerEvent):
+    """Somebody you share a room with came or went, on the first or last of their devices."""
+
+    name = "presence:changed"
+    person_id: int
+    online: bool
+    last_seen_at: str | None
+
+
+@dataclass(frozen=True)
+class RoomRead(ServerEvent):
+    """Somebody has read this room up to `last_read_seq`."""
+
+    name = "room:read"
+    room_id: int
+    person_id: int
+    last_read_seq: int
+
+
+@dataclass(frozen=True)
+class UnreadChanged(ServerEvent):
+    """Your own unread count of a room, told to all of your devices."""
+
+    name = "unread:changed"
+    room_id: int
+    unread: int
+    last_read_seq: int
+
+
+@dataclass(frozen=True)
+class RoomUpdated(ServerEvent):
+    """A room's name, description, size or state is now this."""
+
+    name = "room:updated"
+    room_id: int
+    room_name: str
+    description: str
+    archived: bool
+    member_count: int
+
+    def payload(self) -> Json:
+        payload = super().payload()
+        payload["name"] = payload.pop("room_name")
+        return payload
+
+
+@dataclass(frozen=True)
+class RoomEntered(ServerEvent):
+    """You are in this room from now on; `room` is its line in the list of conversations."""
+
+    name = "room:entered"
+    room: Json
+
+
+@dataclass(frozen=True)
+class RoomLeft(ServerEvent):
+    """You are no longer in this room."""
+
+    name = "room:left"
+    room_id: int
+
+
+@dataclass(frozen=True)
+class MemberJoined(ServerEvent):
+    """Somebody is now in this room."""
+
+    name = "member:joined"
+    room_id: int
+    person: Json
+
+
+@dataclass(frozen=True)
+class MemberLeft(ServerEvent):
+    """Somebody is no longer in this room."""
+
+    name = "member:left"
+    room_id: int
+    person_id: int
+
+
+@dataclass(frozen=True)
+class PersonUpdated(ServerEvent):
+    """Somebody you share a room with has a new name or colour."""
+
+    name = "person:updated"
+    person: Json
+
+
+def announce(event: ServerEvent, to: Audience) -> None:
+    """Tell `to` once the surrounding transaction is stored, and never when it is not."""
+    on_commit(lambda: tell(event, to))
+
+
+def tell(event: ServerEvent, to: Audience) -> None:
+    """Tell `to` now: for what is not stored anywhere, like typing."""
+    if to:
+        socketio.emit(event.name, event.payload(), to=to)
+
+
+def tell_everyone(event: ServerEvent, person_ids: Sequence[int]) -> None:
+    """Tell every device of these people now."""
+    tell(event, [person_audience(person_id) for person_id in person_ids])
