@@ -1,0 +1,1 @@
+"""People: joining, signing in, proving who they are, and the devices they are signed in on."""

@@ -1,0 +1,183 @@
+"""What people do with their own account, and how an account comes to be."""
+
+from __future__ import annotations
+
+import logging
+import re
+import zlib
+from dataclasses import dataclass
+from zoneinfo import available_timezones
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+from sqlalchemy.exc import IntegrityError
+
+from homechat import audit, settings
+from homechat.accounts import sessions
+from homechat.accounts.models import COLOR_COUNT, Standing, User
+from homechat.accounts.queries import person_named
+from homechat.accounts.signals import person_changed
+from homechat.actor import Actor, Role
+from homechat.database import db, transaction
+from homechat.errors import Conflict, Invalid, Unauthenticated
+from homechat.locales import LOCALES
+from homechat.security import limits, passwords
+from homechat.text import one_line
+
+log = logging.getLogger(__name__)
+
+USERNAME = re.compile(r"[a-z0-9_]{3,30}")
+DISPLAY_NAME_MAX_CHARACTERS = 40
+THEMES = ("system", "light", "dark")
+
+
+@dataclass(frozen=True)
+class NewPerson:
+    """What somebody types to get an account; already known to be text, not yet to make sense."""
+
+    username: str
+    display_name: str
+    password: str
+
+
+def check_new_person(new: NewPerson) -> NewPerson:
+    """Return `new` with its names tidied. Raises Invalid, naming every field that does not do."""
+    username = new.username.strip().lower()
+    fields: dict[str, str] = {}
+    if not USERNAME.fullmatch(username):
+        fields["username"] = _("Use 3 to 30 small letters, digits or _ without spaces.")
+    display_name = one_line(new.display_name) or username
+    if len(display_name) > DISPLAY_NAME_MAX_CHARACTERS:
+        fields["display_name"] = _(
+            "Keep the name to %(number)d characters.", number=DISPLAY_NAME_MAX_CHARACTERS
+        )
+    try:
+        passwords.check_password_rules(
+            new.password, username=username, house_name=settings.value_of(settings.HOUSE_NAME)
+        )
+    except Invalid as error:
+        fields["password"] = error.message
+    if fields:
+        raise Invalid(_("Please look at the fields below once more."), fields=fields)
+    return NewPerson(username=username, display_name=display_name, password=new.password)
+
+
+def create_person(actor: Actor, new: NewPerson, *, role: Role, password_hash: str) -> User:
+    """Add a checked person within the surrounding transaction. Raises Conflict when the username is taken.
+
+    The hash comes from outside, because hashing is slow and nothing slow may happen within a transaction.
+    """
+    with transaction() as session:
+        if person_named(new.username) is not None:
+            raise _taken()
+        user = User(
+            username=new.username,
+            display_name=new.display_name,
+            role=role.value,
+            standing=Standing.ACTIVE.value,
+            password_hash=password_hash,
+            color=zlib.crc32(new.username.encode()) % COLOR_COUNT,
+        )
+        session.add(user)
+        try:
+            session.flush()
+        except IntegrityError as error:
+            raise _taken() from error
+        audit.record(
+            actor, audit.Action.PERSON_CREATED, subject=f"user:{user.id}", detail={"role": role.value}
+        )
+    return user
+
+
+def sign_in(actor: Actor, *, username: str, password: str) -> tuple[User, str]:
+    """Return the person and the secret of a new device session.
+
+    Raises Unauthenticated with one sentence for every cause, after one and the same work; TooMany past the limits.
+    """
+    name = username.strip().lower()[:100]
+    limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
+    limits.spend(limits.SIGN_IN, actor.address, name)
+    user = person_named(name)
+    stored = user.password_hash if user is not None else None
+    is_right = passwords.verify_password(stored, password)
+    if user is None or not is_right or not user.is_welcome or user.role == Role.BOT:
+        _note_failure(actor, user)
+        raise Unauthenticated(_("Couldn't sign you in. Check the name and password."))
+    if stored is not None and passwords.needs_rehash(stored):
+        _store_password_hash(user.id, passwords.hash_password(password))
+    return user, sessions.open_session(actor, user)
+
+
+def change_password(actor: Actor, *, current: str, new: str) -> None:
+    """Give the actor a new password and sign out their other devices. Raises Invalid, naming the field."""
+    user = db.session.get_one(User, actor.person_id)
+    limits.spend(limits.SIGN_IN, actor.address, user.username)
+    if not passwords.verify_password(user.password_hash, current):
+        sentence = _("That is not your current password.")
+        raise Invalid(sentence, fields={"current_password": sentence})
+    try:
+        passwords.check_password_rules(
+            new, username=user.username, house_name=settings.value_of(settings.HOUSE_NAME)
+        )
+    except Invalid as error:
+        raise Invalid(error.message, fields={"password": error.message}) from error
+    password_hash = passwords.hash_password(new)
+    with transaction():
+        _store_password_hash(user.id, password_hash)
+        sessions.revoke_all(
+            actor,
+            user.id,
+            except_session_id=actor.session_id,
+            sentence=_("The password was changed. Please sign in again."),
+        )
+        audit.record(actor, audit.Action.PASSWORD_CHANGE, subject=f"user:{user.id}")
+
+
+def update_profile(
+    actor: Actor, *, display_name: str, color: int, locale: str, timezone: str, theme: str
+) -> User:
+    """Change how the actor appears and what they see. Raises Invalid, naming every field that does not do."""
+    fields: dict[str, str] = {}
+    name = one_line(display_name)
+    if not name:
+        fields["display_name"] = _("Please tell us a name.")
+    elif len(name) > DISPLAY_NAME_MAX_CHARACTERS:
+        fields["display_name"] = _(
+            "Keep the name to %(number)d characters.", number=DISPLAY_NAME_MAX_CHARACTERS
+        )
+    if not 0 <= color < COLOR_COUNT:
+        fields["color"] = _("Choose one of the colours.")
+    if locale and locale not in LOCALES:
+        fields["locale"] = _("Choose one of the languages.")
+    if timezone and timezone not in available_timezones():
+        fields["timezone"] = _("Choose one of the time zones.")
+    if theme not in THEMES:
+        fields["theme"] = _("Choose light, dark or the device's own.")
+    if fields:
+        raise Invalid(_("Please look at the fields below once more."), fields=fields)
+    with transaction() as session:
+        user = session.get_one(User, actor.person_id)
+        user.display_name = name
+        user.color = color
+        user.locale = locale or None
+        user.timezone = timezone or None
+        user.theme = theme
+        session.flush()
+        person_changed.send(user=user)
+    return user
+
+
+def _store_password_hash(user_id: int, password_hash: str) -> None:
+    with transaction() as session:
+        session.execute(sa.update(User).where(User.id == user_id).values(password_hash=password_hash))
+
+
+def _note_failure(actor: Actor, user: User | None) -> None:
+    """Write the failure down under the account it aimed at; a name nobody has is not kept, it may be a password."""
+    audit.record(actor, audit.Action.LOGIN_FAILED, subject=f"user:{user.id}" if user else "")
+    log.warning("sign-in failed from %s", actor.address)  # fail2ban matches this line; keep it.
+
+
+def _taken() -> Conflict:
+    sentence = _("That name is taken. Try another one.")
+    return Conflict(sentence, fields={"username": sentence})

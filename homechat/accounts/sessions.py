@@ -1,0 +1,165 @@
+"""Devices that are signed in: opaque cookies, stored as digests, ended at any moment."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from flask import current_app
+
+from homechat import audit, clock
+from homechat.accounts.models import LoginSession, User
+from homechat.actor import Actor
+from homechat.config import Settings
+from homechat.database import db, transaction
+from homechat.errors import NotFound
+from homechat.realtime import presence
+
+TOKEN_BYTES = 32
+TOUCH_EVERY = timedelta(seconds=60)
+STRICT_IDLE = timedelta(minutes=15)
+STRICT_LIFE = timedelta(hours=8)
+
+
+def digest(token: str) -> str:
+    """Return what is stored of a random secret of 128 bits or more: its SHA-256 in hex.
+
+    A slow hash buys nothing for a random secret and would cost its time at every request.
+    """
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def open_session(actor: Actor, user: User) -> str:
+    """Sign `user` in on a new device and return the secret for its cookie, which is not stored."""
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    now = clock.now()
+    idle, life = lifetimes(user)
+    with transaction() as session:
+        row = LoginSession(
+            token_digest=digest(token),
+            user_id=user.id,
+            created_at=now,
+            last_seen_at=now,
+            idle_expires_at=now + idle,
+            expires_at=now + life,
+            address=actor.address[:64],
+            user_agent=actor.user_agent[:300],
+        )
+        session.add(row)
+        session.flush()
+        who = Actor(
+            user_id=user.id,
+            role=None,
+            door=actor.door,
+            address=actor.address,
+            user_agent=actor.user_agent,
+        )
+        audit.record(who, audit.Action.LOGIN, subject=f"session:{row.id}")
+    return token
+
+
+def find_session(token: str) -> LoginSession | None:
+    """Return the live session behind a cookie, or None: unknown, ended, or its person is not welcome any more."""
+    row = db.session.scalar(sa.select(LoginSession).where(LoginSession.token_digest == digest(token)))
+    return row if row is not None and _counts(row) else None
+
+
+def session_by_id(session_id: int) -> LoginSession | None:
+    """Return the live session of this id as the database has it now, or None; sockets ask at each event."""
+    row = db.session.get(LoginSession, session_id, populate_existing=True)
+    return row if row is not None and _counts(row) else None
+
+
+def live_session_ids(session_ids: list[int]) -> set[int]:
+    """Return those of `session_ids` that still count."""
+    if not session_ids:
+        return set()
+    rows = db.session.scalars(
+        sa.select(LoginSession)
+        .where(LoginSession.id.in_(session_ids))
+        .execution_options(populate_existing=True)
+    )
+    return {row.id for row in rows if _counts(row)}
+
+
+def touch(row: LoginSession) -> None:
+    """Note that the device is in use; written once a minute at most, to spare the disk."""
+    now = clock.now()
+    if now - row.last_seen_at < TOUCH_EVERY:
+        return
+    idle, _ = lifetimes(row.user)
+    with transaction() as session:
+        session.execute(
+            sa.update(LoginSession)
+            .where(LoginSession.id == row.id)
+            .values(last_seen_at=now, idle_expires_at=now + idle)
+        )
+        session.execute(sa.update(User).where(User.id == row.user_id).values(last_seen_at=now))
+
+
+def devices_of(user_id: int) -> list[LoginSession]:
+    """Return the live sessions of one person, the most recently used first."""
+    rows = db.session.scalars(
+        sa.select(LoginSession)
+        .where(LoginSession.user_id == user_id, LoginSession.revoked_at.is_(None))
+        .order_by(LoginSession.last_seen_at.desc())
+    )
+    return [row for row in rows if row.is_live(clock.now())]
+
+
+def sign_out(actor: Actor) -> None:
+    """End the actor's own device session; its sockets are cut."""
+    if actor.session_id is None:
+        return
+    with transaction() as session:
+        row = session.get(LoginSession, actor.session_id)
+        if row is not None and row.revoked_at is None:
+            _revoke(row, reason="signed_out", sentence="You signed out.")
+            audit.record(actor, audit.Action.LOGOUT, subject=f"session:{row.id}")
+
+
+def revoke_device(actor: Actor, session_id: int) -> None:
+    """End one of the actor's devices. Raises NotFound for anybody else's."""
+    with transaction() as session:
+        row = session.get(LoginSession, session_id)
+        if row is None or row.user_id != actor.person_id or row.revoked_at is not None:
+            raise NotFound("There is no such device.")
+        _revoke(row, reason="revoked", sentence="This device was signed out from another one.")
+        audit.record(actor, audit.Action.SESSION_REVOKED, subject=f"session:{row.id}")
+
+
+def revoke_all(actor: Actor, user_id: int, *, except_session_id: int | None = None, sentence: str) -> int:
+    """Within a transaction, end every device of a person but one; return how many were ended."""
+    with transaction() as session:
+        rows = session.scalars(
+            sa.select(LoginSession).where(
+                LoginSession.user_id == user_id,
+                LoginSession.revoked_at.is_(None),
+                LoginSession.id != (except_session_id or 0),
+            )
+        ).all()
+        for row in rows:
+            _revoke(row, reason="revoked", sentence=sentence)
+            audit.record(actor, audit.Action.SESSION_REVOKED, subject=f"session:{row.id}")
+    return len(rows)
+
+
+def lifetimes(user: User) -> tuple[timedelta, timedelta]:
+    """Return how long a device of `user` stays signed in: unused, and at most."""
+    settings: Settings = current_app.extensions["homechat_settings"]
+    if settings.strict_sessions:
+        return STRICT_IDLE, STRICT_LIFE
+    if user.is_admin:
+        return timedelta(days=settings.admin_session_idle_days), timedelta(days=settings.admin_session_days)
+    return timedelta(days=settings.session_idle_days), timedelta(days=settings.session_days)
+
+
+def _counts(row: LoginSession, at: datetime | None = None) -> bool:
+    return row.is_live(at or clock.now()) and row.user.is_welcome
+
+
+def _revoke(row: LoginSession, *, reason: str, sentence: str) -> None:
+    row.revoked_at = clock.now()
+    presence.disconnect_session(row.id, reason=reason, sentence=sentence)
