@@ -1,0 +1,1 @@
+"""Where people talk, and who is in them."""

@@ -1,0 +1,327 @@
+"""What people do with rooms. Each function checks the right, writes once, and tells those concerned after commit."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from homechat import audit, clock
+from homechat.accounts.cards import card_of
+from homechat.accounts.models import User
+from homechat.actor import Actor, Role
+from homechat.database import db, transaction
+from homechat.errors import Conflict, Forbidden, Invalid, NotFound
+from homechat.realtime import presence
+from homechat.realtime.events import (
+    MemberJoined,
+    MemberLeft,
+    RoomLeft,
+    RoomUpdated,
+    announce,
+    person_audience,
+    room_audience,
+)
+from homechat.rooms.models import (
+    DESCRIPTION_MAX_CHARACTERS,
+    DIRECT_MAX_PEOPLE,
+    NAME_MAX_CHARACTERS,
+    NAME_MIN_CHARACTERS,
+    Membership,
+    Room,
+)
+from homechat.rooms.queries import find_room, home_room, may_create_room, may_meet, member_count
+from homechat.rooms.signals import room_entered
+from homechat.security import limits
+from homechat.security.policy import HouseRight, RoomKind, RoomRight, RoomRole, house_right
+from homechat.text import one_line
+
+HOME_NAME = "home"
+
+
+def create_home(actor: Actor) -> Room:
+    """Make the household's default room within the founding transaction. Raises Conflict when there is one."""
+    with transaction() as session:
+        room = Room(kind=RoomKind.PUBLIC.value, name=HOME_NAME, name_key=HOME_NAME, is_home=True)
+        session.add(room)
+        try:
+            session.flush()
+        except IntegrityError as error:
+            raise Conflict(_("This house has been founded already.")) from error
+        audit.record(actor, audit.Action.ROOM_CREATED, subject=f"room:{room.id}")
+    return room
+
+
+def create_room(
+    actor: Actor,
+    *,
+    name: str,
+    description: str = "",
+    kind: RoomKind = RoomKind.PUBLIC,
+    from_arrival: bool = False,
+    member_ids: Sequence[int] = (),
+) -> Room:
+    """Make a public or private room with the actor as its owner and `member_ids` in it.
+
+    Raises Forbidden without the right, Invalid naming the fields, Conflict when a public room has this name.
+    """
+    if not may_create_room(actor):
+        raise Forbidden(_("You can't make rooms here. Ask whoever runs the house."))
+    limits.spend(limits.CREATE_ROOMS, actor.person_id)
+    name, description = _checked(name, description)
+    with transaction() as session:
+        room = Room(
+            kind=kind.value,
+            name=name,
+            name_key=_key_of(name, kind),
+            description=description,
+            from_arrival=from_arrival and kind is RoomKind.PRIVATE,
+            created_by_id=actor.person_id,
+        )
+        session.add(room)
+        _flush_name(session)
+        audit.record(actor, audit.Action.ROOM_CREATED, subject=f"room:{room.id}", detail={"kind": kind.value})
+        _put_in(session, room, actor.person_id, RoomRole.OWNER)
+        for user in _people_to_add(actor, member_ids):
+            _put_in(session, room, user.id, RoomRole.MEMBER)
+            audit.record(
+                actor, audit.Action.MEMBER_ADDED, subject=f"room:{room.id}", detail={"user": user.id}
+            )
+    return room
+
+
+def start_direct(actor: Actor, other_ids: Sequence[int]) -> Room:
+    """Return the direct conversation of the actor with these people, made when there is none yet.
+
+    other_ids: one to seven others; the actor alone gets a place for notes.
+    Raises NotFound for people the actor may not know of, Invalid when there are too many.
+    """
+    ids = sorted({actor.person_id, *other_ids})
+    if len(ids) > DIRECT_MAX_PEOPLE:
+        raise Invalid(
+            _(
+                "A direct conversation takes up to %(number)d people. Make a room instead.",
+                number=DIRECT_MAX_PEOPLE,
+            )
+        )
+    if not house_right(actor.role, HouseRight.START_DIRECT):
+        raise Forbidden(_("You can't start conversations."))
+    key = "-".join(map(str, ids))
+    found = _direct_room(key)
+    if found is not None:
+        return found
+    limits.spend(limits.CREATE_ROOMS, actor.person_id)
+    try:
+        with transaction() as session:
+            people = _people_to_add(actor, [user_id for user_id in ids if user_id != actor.person_id])
+            room = Room(kind=RoomKind.DIRECT.value, direct_key=key, created_by_id=actor.person_id)
+            session.add(room)
+            session.flush()
+            for user_id in (actor.person_id, *(user.id for user in people)):
+                _put_in(session, room, user_id, RoomRole.MEMBER)
+    except IntegrityError:
+        room = db.session.scalars(sa.select(Room).where(Room.direct_key == key)).one()
+    return room
+
+
+def join_room(actor: Actor, room_id: int) -> Room:
+    """Enter a public room; nothing happens when the actor is in it already."""
+    limits.spend(limits.JOINS, actor.person_id)
+    with transaction() as session:
+        found = find_room(actor, room_id, RoomRight.SEE)
+        if found.membership is None:
+            found = find_room(actor, room_id, RoomRight.JOIN)
+            _put_in(session, found.room, actor.person_id, RoomRole.MEMBER)
+            audit.record(
+                actor, audit.Action.MEMBER_ADDED, subject=f"room:{room_id}", detail={"user": actor.person_id}
+            )
+    return found.room
+
+
+def leave_room(actor: Actor, room_id: int) -> None:
+    """Leave a room. The longest-standing member inherits it from its last owner; the last one out archives it."""
+    with transaction() as session:
+        found = find_room(actor, room_id, RoomRight.SEE)
+        if found.membership is None:
+            return
+        if RoomRight.LEAVE not in found.rights:
+            raise Conflict(_("Everyone of the house is in here, so this conversation can't be left."))
+        _take_out(session, found.room, found.membership)
+        audit.record(
+            actor, audit.Action.MEMBER_REMOVED, subject=f"room:{room_id}", detail={"user": actor.person_id}
+        )
+
+
+def add_members(actor: Actor, room_id: int, user_ids: Sequence[int]) -> None:
+    """Put people into a room; those who are in it already stay as they are."""
+    limits.spend(limits.JOINS, actor.person_id)
+    with transaction() as session:
+        room = find_room(actor, room_id, RoomRight.ADD).room
+        for user in _people_to_add(actor, user_ids):
+            if _membership(session, room_id, user.id) is None:
+                _put_in(session, room, user.id, RoomRole.MEMBER)
+                audit.record(
+                    actor, audit.Action.MEMBER_ADDED, subject=f"room:{room_id}", detail={"user": user.id}
+                )
+
+
+def remove_member(actor: Actor, room_id: int, user_id: int) -> None:
+    """Take somebody out of a room; their sockets stop hearing it at once. Raises NotFound when they are not in it."""
+    with transaction() as session:
+        room = find_room(actor, room_id, RoomRight.REMOVE).room
+        membership = _membership(session, room_id, user_id)
+        if membership is None:
+            raise NotFound(_("They are not in this room."))
+        user = session.get_one(User, user_id)
+        if room.is_home and user.role in (Role.ADMIN, Role.MEMBER):
+            raise Conflict(_("Everyone of the house is in this room."))
+        _take_out(session, room, membership)
+        audit.record(actor, audit.Action.MEMBER_REMOVED, subject=f"room:{room_id}", detail={"user": user_id})
+
+
+def rename_room(actor: Actor, room_id: int, *, name: str, description: str) -> Room:
+    """Give a room another name and description."""
+    with transaction() as session:
+        room = find_room(actor, room_id, RoomRight.RENAME).room
+        room.name, room.description = _checked(name, description)
+        room.name_key = _key_of(room.name, RoomKind(room.kind))
+        _flush_name(session)
+        audit.record(actor, audit.Action.ROOM_CHANGED, subject=f"room:{room_id}")
+        announce(_updated(room), room_audience(room_id))
+    return room
+
+
+def archive_room(actor: Actor, room_id: int) -> None:
+    """Close a room for good: its members can read on, nobody can write, and its name is free again."""
+    with transaction() as session:
+        room = find_room(actor, room_id, RoomRight.ARCHIVE).room
+        _archive(session, room)
+        audit.record(actor, audit.Action.ROOM_ARCHIVED, subject=f"room:{room_id}")
+
+
+def welcome_into(user: User, room: Room) -> None:
+    """Put a newcomer to the house into a room, within the transaction that made them."""
+    with transaction() as session:
+        if _membership(session, room.id, user.id) is None:
+            _put_in(session, room, user.id, RoomRole.MEMBER)
+
+
+def welcome_home(user: User) -> None:
+    """Put an admin or member into the household's default room, within the transaction that made them."""
+    if user.role in (Role.ADMIN, Role.MEMBER):
+        welcome_into(user, home_room())
+
+
+def _put_in(session: Session, room: Room, user_id: int, role: RoomRole) -> None:
+    session.add(
+        Membership(
+            room_id=room.id,
+            user_id=user_id,
+            role=role.value,
+            joined_seq=room.last_seq,
+            last_read_seq=room.last_seq,
+        )
+    )
+    session.flush()
+    user = session.get_one(User, user_id)
+    announce(MemberJoined(room_id=room.id, person=card_of(user).as_dict()), room_audience(room.id))
+    presence.enter_room(user_id, room.id)
+    room_entered.send(room=room, user_id=user_id)
+    announce(_updated(room), room_audience(room.id))
+
+
+def _take_out(session: Session, room: Room, membership: Membership) -> None:
+    user_id = membership.user_id
+    session.delete(membership)
+    session.flush()
+    announce(RoomLeft(room_id=room.id), person_audience(user_id))
+    presence.leave_room(user_id, room.id)
+    announce(MemberLeft(room_id=room.id, person_id=user_id), room_audience(room.id))
+    _keep_an_owner(session, room)
+    announce(_updated(room), room_audience(room.id))
+
+
+def _keep_an_owner(session: Session, room: Room) -> None:
+    """Let the longest-standing member inherit an ownerless room; archive it when nobody is left."""
+    if room.is_home or room.is_direct:
+        return
+    remaining = session.scalars(
+        sa.select(Membership)
+        .where(Membership.room_id == room.id)
+        .order_by(Membership.joined_at, Membership.id)
+    ).all()
+    if not remaining:
+        _archive(session, room)
+    elif all(membership.role != RoomRole.OWNER for membership in remaining):
+        heirs = [m for m in remaining if session.get_one(User, m.user_id).role in (Role.ADMIN, Role.MEMBER)]
+        (heirs or list(remaining))[0].role = RoomRole.OWNER.value
+        session.flush()
+
+
+def _archive(session: Session, room: Room) -> None:
+    room.archived_at = clock.now()
+    room.name_key = None
+    session.flush()
+    announce(_updated(room), room_audience(room.id))
+
+
+def _people_to_add(actor: Actor, user_ids: Sequence[int]) -> list[User]:
+    people = []
+    for user_id in dict.fromkeys(user_ids):
+        user = db.session.get(User, user_id) if 0 < user_id < 2**63 else None
+        if user is None or not user.is_welcome or user.role == Role.BOT or not may_meet(actor, user):
+            raise NotFound(_("There is nobody like that here."))
+        people.append(user)
+    return people
+
+
+def _membership(session: Session, room_id: int, user_id: int) -> Membership | None:
+    return session.scalar(sa.select(Membership).filter_by(room_id=room_id, user_id=user_id))
+
+
+def _direct_room(key: str) -> Room | None:
+    return db.session.scalar(sa.select(Room).where(Room.direct_key == key))
+
+
+def _updated(room: Room) -> RoomUpdated:
+    return RoomUpdated(
+        room_id=room.id,
+        room_name=room.name,
+        description=room.description,
+        archived=room.is_archived,
+        member_count=member_count(room.id),
+    )
+
+
+def _checked(name: str, description: str) -> tuple[str, str]:
+    name = one_line(name)
+    description = one_line(description)
+    fields = {}
+    if not NAME_MIN_CHARACTERS <= len(name) <= NAME_MAX_CHARACTERS:
+        fields["name"] = _(
+            "A room's name has %(least)d to %(most)d characters.",
+            least=NAME_MIN_CHARACTERS,
+            most=NAME_MAX_CHARACTERS,
+        )
+    if len(description) > DESCRIPTION_MAX_CHARACTERS:
+        fields["description"] = _("Keep it to %(number)d characters.", number=DESCRIPTION_MAX_CHARACTERS)
+    if fields:
+        raise Invalid(_("Please look at the fields below once more."), fields=fields)
+    return name, description
+
+
+def _key_of(name: str, kind: RoomKind) -> str | None:
+    """Only public names are unique, so that "taken" never reveals a private room."""
+    return unicodedata.normalize("NFKC", name).casefold() if kind is RoomKind.PUBLIC else None
+
+
+def _flush_name(session: Session) -> None:
+    try:
+        session.flush()
+    except IntegrityError as error:
+        sentence = _("A room of that name is already here.")
+        raise Conflict(sentence, fields={"name": sentence}) from error

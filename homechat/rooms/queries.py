@@ -1,0 +1,231 @@
+"""Finding rooms and who is in them; always through the eyes of an actor."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+
+from homechat import settings
+from homechat.accounts.cards import PersonCard, card_of
+from homechat.accounts.models import User
+from homechat.actor import Actor, Role
+from homechat.database import db
+from homechat.errors import Forbidden, NotFound
+from homechat.realtime import presence
+from homechat.rooms.models import Membership, Room
+from homechat.security.policy import (
+    HouseRight,
+    RoomFacts,
+    RoomKind,
+    RoomRight,
+    RoomRole,
+    house_right,
+    room_rights,
+)
+
+
+@dataclass(frozen=True)
+class RoomCard:
+    """A room as one person sees it; a direct conversation has the others' names for its own."""
+
+    id: int
+    kind: str
+    name: str
+    description: str = ""
+    is_home: bool = False
+    is_archived: bool = False
+    from_arrival: bool = False
+    member_count: int = 0
+    other: PersonCard | None = None
+    is_member: bool = True
+
+    @property
+    def is_direct(self) -> bool:
+        return self.kind == RoomKind.DIRECT
+
+
+@dataclass(frozen=True)
+class RoomInHand:
+    """A room that the actor may know of, where they stand in it, and what they may do there."""
+
+    room: Room
+    membership: Membership | None
+    rights: frozenset[RoomRight]
+
+
+def find_room(actor: Actor, room_id: int, right: RoomRight) -> RoomInHand:
+    """Return the room for somebody who has `right` in it.
+
+    Raises NotFound when the actor may not know of the room, Forbidden when they do and lack the right.
+    """
+    found = look_up_room(actor, room_id)
+    if found is None or RoomRight.SEE not in found.rights:
+        raise NotFound(_("There is no such conversation, or you are not in it."))
+    if right not in found.rights:
+        raise Forbidden(_why_not(found))
+    return found
+
+
+def look_up_room(actor: Actor, room_id: int) -> RoomInHand | None:
+    """Return the room with the actor's rights in it, which may be none, or None when no room has this id."""
+    if actor.user_id is None or actor.role is None or not 0 < room_id < 2**63:
+        return None
+    row = db.session.execute(
+        sa.select(Room, Membership)
+        .outerjoin(Membership, sa.and_(Membership.room_id == Room.id, Membership.user_id == actor.user_id))
+        .where(Room.id == room_id)
+    ).one_or_none()
+    if row is None:
+        return None
+    room, membership = row
+    here = RoomRole(membership.role) if membership is not None else None
+    rights = room_rights(actor.role, room=facts_of(room), here=here)
+    return RoomInHand(room=room, membership=membership, rights=rights)
+
+
+def facts_of(room: Room) -> RoomFacts:
+    """Return what the policy needs to know of a room."""
+    return RoomFacts(
+        kind=RoomKind(room.kind),
+        is_home=room.is_home,
+        is_archived=room.is_archived,
+        owners_add_only=room.owners_add_only,
+    )
+
+
+def may_create_room(actor: Actor) -> bool:
+    """Whether the actor may make rooms: by role, and for members by a setting of the house."""
+    if actor.role == Role.MEMBER and not settings.value_of(settings.MEMBERS_CREATE_ROOMS):
+        return False
+    return house_right(actor.role, HouseRight.CREATE_ROOM)
+
+
+def home_room() -> Room:
+    """Return the household's default room, which every admin and member is in."""
+    return db.session.scalars(sa.select(Room).where(Room.is_home)).one()
+
+
+def room_ids_of(user_id: int) -> list[int]:
+    """Return the ids of all rooms a person is in."""
+    return list(db.session.scalars(sa.select(Membership.room_id).where(Membership.user_id == user_id)))
+
+
+def room_ids_by_person(user_ids: Iterable[int]) -> dict[int, set[int]]:
+    """Return for each of these people the ids of their rooms."""
+    rooms: dict[int, set[int]] = defaultdict(set)
+    query = sa.select(Membership.user_id, Membership.room_id).where(Membership.user_id.in_(list(user_ids)))
+    for user_id, room_id in db.session.execute(query):
+        rooms[user_id].add(room_id)
+    return rooms
+
+
+def members_of(room_id: int) -> list[tuple[Membership, User]]:
+    """Return everyone in a room, by name."""
+    rows = db.session.execute(
+        sa.select(Membership, User)
+        .join(User, User.id == Membership.user_id)
+        .where(Membership.room_id == room_id)
+        .order_by(sa.func.lower(User.display_name), User.id)
+    )
+    return [(membership, user) for membership, user in rows]
+
+
+def member_count(room_id: int) -> int:
+    """Return how many people are in a room."""
+    query = sa.select(sa.func.count()).select_from(Membership).where(Membership.room_id == room_id)
+    return db.session.scalar(query) or 0
+
+
+def public_rooms(actor: Actor) -> list[RoomCard]:
+    """Return every public room in use, by name, for those who may browse; with whether the actor is in it."""
+    if not house_right(actor.role, HouseRight.BROWSE_ROOMS):
+        raise Forbidden(_("Somebody of the house can add you to rooms."))
+    rooms = db.session.scalars(
+        sa.select(Room)
+        .where(Room.kind == RoomKind.PUBLIC, Room.archived_at.is_(None))
+        .order_by(Room.name_key)
+    ).all()
+    mine = set(room_ids_of(actor.person_id))
+    return [card for card in cards_of_rooms(actor.person_id, rooms, mine=mine)]
+
+
+def cards_of_rooms(viewer_id: int, rooms: Iterable[Room], *, mine: set[int] | None = None) -> list[RoomCard]:
+    """Return the cards of `rooms` in their order as `viewer_id` sees them, in three queries however many there are."""
+    listed = list(rooms)
+    counts = _counts_of([room.id for room in listed])
+    others = _others_in([room.id for room in listed if room.is_direct], viewer_id)
+    online = presence.online_among({user.id for people in others.values() for user in people})
+    return [
+        RoomCard(
+            id=room.id,
+            kind=room.kind,
+            name=room.name or direct_name(others.get(room.id, [])),
+            description=room.description,
+            is_home=room.is_home,
+            is_archived=room.is_archived,
+            from_arrival=room.from_arrival,
+            member_count=counts.get(room.id, 0),
+            other=_only_other(others.get(room.id, []), online),
+            is_member=mine is None or room.id in mine,
+        )
+        for room in listed
+    ]
+
+
+def direct_name(others: list[User]) -> str:
+    """Return the name of a direct conversation: the others' names, or a word for talking to oneself."""
+    return ", ".join(user.display_name for user in others) or _("Notes to yourself")
+
+
+def may_meet(actor: Actor, user: User) -> bool:
+    """Whether the actor may know of `user`: members of the house of everyone, guests and bots who shares a room."""
+    if house_right(actor.role, HouseRight.MEET_EVERYONE) or user.id == actor.user_id:
+        return True
+    return user.id in acquaintance_ids(actor.person_id)
+
+
+def acquaintance_ids(user_id: int) -> set[int]:
+    """Return the ids of everyone who shares a room with a person, without that person."""
+    mine = sa.select(Membership.room_id).where(Membership.user_id == user_id)
+    query = sa.select(Membership.user_id).where(Membership.room_id.in_(mine)).distinct()
+    return set(db.session.scalars(query)) - {user_id}
+
+
+def _counts_of(room_ids: list[int]) -> dict[int, int]:
+    query = (
+        sa.select(Membership.room_id, sa.func.count())
+        .where(Membership.room_id.in_(room_ids))
+        .group_by(Membership.room_id)
+    )
+    return {room_id: count for room_id, count in db.session.execute(query)}
+
+
+def _others_in(room_ids: list[int], viewer_id: int) -> dict[int, list[User]]:
+    others: dict[int, list[User]] = defaultdict(list)
+    query = (
+        sa.select(Membership.room_id, User)
+        .join(User, User.id == Membership.user_id)
+        .where(Membership.room_id.in_(room_ids), Membership.user_id != viewer_id)
+        .order_by(Membership.id)
+    )
+    for room_id, user in db.session.execute(query):
+        others[room_id].append(user)
+    return others
+
+
+def _only_other(others: list[User], online: set[int]) -> PersonCard | None:
+    if len(others) != 1:
+        return None
+    return card_of(others[0], is_online=others[0].id in online)
+
+
+def _why_not(found: RoomInHand) -> str:
+    if found.room.is_archived:
+        return _("This room is archived. You can read it, but not change it.")
+    if found.membership is None:
+        return _("Join this room first.")
+    return _("Only this room's owners may do that.")

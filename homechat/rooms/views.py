@@ -1,0 +1,188 @@
+"""Rooms, who is in them, and finding people: pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
+
+from homechat.accounts.cards import PersonCard, cards_of
+from homechat.accounts.queries import people as everyone
+from homechat.actor import Actor
+from homechat.doors.forms import errors_of, form_numbers, form_text
+from homechat.doors.people import current_actor
+from homechat.errors import Forbidden, HomeChatError
+from homechat.rooms import actions
+from homechat.rooms.queries import (
+    RoomInHand,
+    acquaintance_ids,
+    cards_of_rooms,
+    find_room,
+    may_create_room,
+    members_of,
+    public_rooms,
+)
+from homechat.security.policy import HouseRight, RoomKind, RoomRight, house_right
+
+blueprint = Blueprint("rooms", __name__)
+
+Page = str | Response | tuple[str, int]
+
+
+@dataclass(frozen=True)
+class MemberLine:
+    """One person in the list of a room's members: a card and their role here."""
+
+    id: int
+    username: str
+    display_name: str
+    initials: str
+    color: int
+    role: str
+    is_online: bool
+    last_seen_at: datetime | None
+    room_role: str
+
+
+@blueprint.get("/rooms")
+def browse() -> Page:
+    actor = current_actor()
+    return render_template("rooms/browse.html", rooms=public_rooms(actor), may_create=may_create_room(actor))
+
+
+@blueprint.get("/rooms/new")
+def new() -> Page:
+    return _new_page(current_actor())
+
+
+@blueprint.post("/rooms/new")
+def create() -> Page:
+    actor = current_actor()
+    kind = RoomKind.PRIVATE if form_text("kind") == RoomKind.PRIVATE else RoomKind.PUBLIC
+    try:
+        room = actions.create_room(
+            actor,
+            name=form_text("name"),
+            description=form_text("description"),
+            kind=kind,
+            from_arrival=form_text("newcomers_see") == "from_arrival",
+            member_ids=form_numbers("member_ids"),
+        )
+    except HomeChatError as error:
+        return _new_page(actor, form=request.form, errors=errors_of(error)), error.status
+    return redirect(url_for("messages.conversation", room_id=room.id))
+
+
+@blueprint.post("/rooms/<int:room_id>/join")
+def join(room_id: int) -> Page:
+    actions.join_room(current_actor(), room_id)
+    return redirect(url_for("messages.conversation", room_id=room_id))
+
+
+@blueprint.post("/rooms/<int:room_id>/leave")
+def leave(room_id: int) -> Page:
+    actions.leave_room(current_actor(), room_id)
+    return redirect(url_for("messages.index"))
+
+
+@blueprint.post("/rooms/<int:room_id>/archive")
+def archive(room_id: int) -> Page:
+    actions.archive_room(current_actor(), room_id)
+    return redirect(url_for("messages.index"))
+
+
+@blueprint.get("/rooms/<int:room_id>/details")
+def details(room_id: int) -> Page:
+    return _details_page(current_actor(), room_id)
+
+
+@blueprint.post("/rooms/<int:room_id>/details")
+def rename(room_id: int) -> Page:
+    actor = current_actor()
+    try:
+        actions.rename_room(actor, room_id, name=form_text("name"), description=form_text("description"))
+    except HomeChatError as error:
+        if error.status in (403, 404):
+            raise
+        return _details_page(actor, room_id, form=request.form, errors=errors_of(error)), error.status
+    return redirect(url_for("rooms.details", room_id=room_id))
+
+
+@blueprint.post("/rooms/<int:room_id>/members")
+def add_member(room_id: int) -> Page:
+    actions.add_members(current_actor(), room_id, form_numbers("user_id"))
+    return redirect(url_for("rooms.details", room_id=room_id))
+
+
+@blueprint.post("/rooms/<int:room_id>/members/<int:user_id>/remove")
+def remove_member(room_id: int, user_id: int) -> Page:
+    actions.remove_member(current_actor(), room_id, user_id)
+    return redirect(url_for("rooms.details", room_id=room_id))
+
+
+@blueprint.get("/people")
+def people() -> Page:
+    return render_template("rooms/people.html", people=_acquaintances(current_actor()))
+
+
+@blueprint.post("/direct")
+def start_direct() -> Page:
+    room = actions.start_direct(current_actor(), form_numbers("user_id"))
+    return redirect(url_for("messages.conversation", room_id=room.id))
+
+
+def _new_page(
+    actor: Actor, *, form: MultiDict[str, str] | None = None, errors: dict[str, str] | None = None
+) -> str:
+    if not may_create_room(actor):
+        raise Forbidden(_("You can't make rooms here. Ask whoever runs the house."))
+    return render_template(
+        "rooms/new.html", form=form or MultiDict(), errors=errors or {}, people=_acquaintances(actor)
+    )
+
+
+def _details_page(
+    actor: Actor,
+    room_id: int,
+    *,
+    form: MultiDict[str, str] | None = None,
+    errors: dict[str, str] | None = None,
+) -> str:
+    found = find_room(actor, room_id, RoomRight.SEE)
+    members = _members(found)
+    here = {member.id for member in members}
+    may_add = RoomRight.ADD in found.rights
+    return render_template(
+        "rooms/details.html",
+        room=cards_of_rooms(actor.person_id, [found.room])[0],
+        members=members,
+        candidates=[card for card in _acquaintances(actor) if card.id not in here] if may_add else [],
+        may=found.rights,
+        form=form or {"name": found.room.name, "description": found.room.description},
+        errors=errors or {},
+    )
+
+
+def _members(found: RoomInHand) -> list[MemberLine]:
+    """Return who is in a room, for those who may read it; others see only how many there are."""
+    if RoomRight.READ not in found.rights:
+        return []
+    rows = members_of(found.room.id)
+    cards = cards_of(user for _, user in rows)
+    return [
+        MemberLine(**vars(card), room_role=membership.role)
+        for card, (membership, _) in zip(cards, rows, strict=True)
+    ]
+
+
+def _acquaintances(actor: Actor) -> list[PersonCard]:
+    """Return the people the actor may know of, without the actor, by name."""
+    known = everyone()
+    if not house_right(actor.role, HouseRight.MEET_EVERYONE):
+        around = acquaintance_ids(actor.person_id)
+        known = [user for user in known if user.id in around]
+    return [card for card in cards_of(known) if card.id != actor.user_id]
