@@ -1,0 +1,1 @@
+"""What people say: sending, history, catching up, unread counts and the list of conversations."""

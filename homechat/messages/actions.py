@@ -1,0 +1,162 @@
+"""Sending, reading and typing."""
+
+from __future__ import annotations
+
+import re
+
+import sqlalchemy as sa
+from flask import current_app
+from flask_babel import gettext as _
+from sqlalchemy.exc import IntegrityError
+
+from homechat.accounts.cards import card_of
+from homechat.accounts.models import User
+from homechat.actor import Actor
+from homechat.config import Settings
+from homechat.database import db, transaction
+from homechat.errors import Conflict, Invalid
+from homechat.messages.formatting import clean_body, is_blank
+from homechat.messages.models import Message
+from homechat.messages.rendering import posted
+from homechat.messages.unread import unread_in
+from homechat.realtime.events import (
+    RoomRead,
+    TypingStarted,
+    TypingStopped,
+    UnreadChanged,
+    announce,
+    person_audience,
+    room_audience,
+    tell,
+)
+from homechat.rooms.models import Membership, Room
+from homechat.rooms.queries import find_room
+from homechat.security import limits
+from homechat.security.policy import RoomRight
+
+CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+TYPING_TIMEOUT_SECONDS = 6
+
+
+def send_message(actor: Actor, *, room_id: int, body: str, client_id: str) -> Message:
+    """Store a message once and tell the room; a retry with the same `client_id` returns the first one.
+
+    body: 1 to 10,000 characters of small Markdown.  client_id: 8 to 64 of A-Z a-z 0-9 _ -, unique per author.
+    Raises NotFound or Forbidden for the room, Invalid for the text, TooMany past 60 a minute over all doors,
+    Conflict when the id was used in another room.
+    """
+    find_room(actor, room_id, RoomRight.POST)
+    if not CLIENT_ID.fullmatch(client_id):
+        raise Invalid(_("This message has no usable id."), fields={"client_id": "8-64 of A-Z a-z 0-9 _ -"})
+    body = _checked(body)
+    first = _sent_before(actor, client_id)
+    if first is not None:
+        return _same_room(first, room_id)
+    limits.spend(limits.MESSAGES, actor.person_id)
+    try:
+        message = _store(actor, room_id, body, client_id)
+    except IntegrityError:  # The same retry, twice at once, in two processes.
+        first = _sent_before(actor, client_id)
+        if first is None:
+            raise
+        return _same_room(first, room_id)
+    return message
+
+
+def mark_read(actor: Actor, *, room_id: int, seq: int) -> int:
+    """Note that the actor has read a room up to `seq`, on all devices, and return what is left unread.
+
+    Never goes back: an older `seq` changes nothing.  seq: 0 or more; beyond the newest counts as the newest.
+    """
+    found = find_room(actor, room_id, RoomRight.READ)
+    if found.membership is None:
+        raise Conflict(_("Join this room first."))
+    if min(seq, found.room.last_seq) <= found.membership.last_read_seq:
+        return unread_in(actor.person_id, room_id)
+    with transaction() as session:
+        upto = min(seq, session.get_one(Room, room_id).last_seq)
+        raised = session.scalar(
+            sa.update(Membership)
+            .where(Membership.room_id == room_id, Membership.user_id == actor.person_id)
+            .where(Membership.last_read_seq < upto)
+            .values(last_read_seq=upto)
+            .returning(Membership.id)
+        )
+        unread = unread_in(actor.person_id, room_id)
+        if raised is not None:
+            me = actor.person_id
+            announce(RoomRead(room_id=room_id, person_id=me, last_read_seq=upto), room_audience(room_id))
+            announce(UnreadChanged(room_id=room_id, unread=unread, last_read_seq=upto), person_audience(me))
+    return unread
+
+
+def start_typing(actor: Actor, *, room_id: int) -> None:
+    """Tell the room that the actor is writing; clients forget it after TYPING_TIMEOUT_SECONDS."""
+    find_room(actor, room_id, RoomRight.POST)
+    person = card_of(db.session.get_one(User, actor.person_id), is_online=True)
+    tell(TypingStarted(room_id=room_id, person=person.as_dict()), room_audience(room_id))
+
+
+def stop_typing(actor: Actor, *, room_id: int) -> None:
+    """Tell the room that the actor stopped writing."""
+    find_room(actor, room_id, RoomRight.POST)
+    tell(TypingStopped(room_id=room_id, person_id=actor.person_id), room_audience(room_id))
+
+
+def _store(actor: Actor, room_id: int, body: str, client_id: str) -> Message:
+    with transaction() as session:
+        find_room(actor, room_id, RoomRight.POST)  # Again, now that nobody can change it under us.
+        first = _sent_before(actor, client_id)
+        if first is not None:
+            return _same_room(first, room_id)
+        seq = session.execute(
+            sa.update(Room)
+            .where(Room.id == room_id)
+            .values(last_seq=Room.last_seq + 1)
+            .returning(Room.last_seq)
+            .execution_options(synchronize_session=False)
+        ).scalar_one()
+        message = Message(
+            room_id=room_id,
+            seq=seq,
+            changed_seq=seq,
+            author=session.get_one(User, actor.person_id),
+            client_id=client_id,
+            body=body,
+        )
+        session.add(message)
+        session.flush()
+        announce(posted(message), room_audience(room_id))
+        announce(TypingStopped(room_id=room_id, person_id=actor.person_id), room_audience(room_id))
+    return message
+
+
+def _sent_before(actor: Actor, client_id: str) -> Message | None:
+    return db.session.scalar(
+        sa.select(Message).where(Message.author_id == actor.person_id, Message.client_id == client_id)
+    )
+
+
+def _same_room(first: Message, room_id: int) -> Message:
+    if first.room_id != room_id:
+        raise Conflict(_("This message was already sent to another conversation."))
+    return first
+
+
+def _checked(body: str) -> str:
+    most = _settings().message_characters
+    cleaned = clean_body(body)
+    if is_blank(cleaned):
+        sentence = _("Write something first.")
+    elif len(cleaned) > most:
+        sentence = _(
+            "A message takes up to %(most)d characters; this one has %(has)d.", most=most, has=len(cleaned)
+        )
+    else:
+        return cleaned
+    raise Invalid(sentence, fields={"body": sentence})
+
+
+def _settings() -> Settings:
+    settings: Settings = current_app.extensions["homechat_settings"]
+    return settings

@@ -1,0 +1,120 @@
+"""Reading back, and catching up after a gap. The messages are the replay log; there is no queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from homechat.actor import Actor
+from homechat.database import db
+from homechat.messages.models import Message
+from homechat.messages.rendering import payloads
+from homechat.rooms.models import Membership
+from homechat.rooms.queries import RoomInHand, find_room
+from homechat.security.policy import RoomRight
+
+PAGE_MESSAGES = 50
+CATCH_UP_MESSAGES = 500
+
+
+@dataclass(frozen=True)
+class Page:
+    """A stretch of history, oldest first.
+
+    oldest_seq: the place to page back from, None when the page is empty.  last_seq: the room's latest change.
+    """
+
+    room_id: int
+    messages: list[Message]
+    has_more: bool
+    last_seq: int
+
+    @property
+    def oldest_seq(self) -> int | None:
+        return self.messages[0].seq if self.messages else None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "room_id": self.room_id,
+            "messages": payloads(self.messages),
+            "has_more": self.has_more,
+            "oldest_seq": self.oldest_seq,
+        }
+
+
+def page_before(actor: Actor, room_id: int, *, before: int | None = None, limit: int = PAGE_MESSAGES) -> Page:
+    """Return up to `limit` (1 to 100) messages before the place `before`, or the newest.
+
+    Raises NotFound or Forbidden. In a private room whose newcomers see it from their arrival on, nothing older shows.
+    """
+    found = find_room(actor, room_id, RoomRight.READ)
+    limit = max(1, min(limit, 100))
+    query = (
+        sa.select(Message)
+        .where(Message.room_id == room_id, Message.seq > _visible_from(found))
+        .order_by(Message.seq.desc())
+        .limit(limit + 1)
+    )
+    if before is not None:
+        query = query.where(Message.seq < before)
+    rows = list(db.session.scalars(query))
+    return Page(
+        room_id=room_id,
+        messages=rows[:limit][::-1],
+        has_more=len(rows) > limit,
+        last_seq=found.room.last_seq,
+    )
+
+
+def changes_after(actor: Actor, room_id: int, *, after: int) -> dict[str, Any]:
+    """Return everything that changed in a room since its number `after`, as messages in the order of their places.
+
+    When more than 500 did, nothing but `reload: true`: loading anew is quicker than catching up.
+    """
+    found = find_room(actor, room_id, RoomRight.READ)
+    rows = db.session.scalars(
+        sa.select(Message)
+        .where(Message.room_id == room_id, Message.changed_seq > after, Message.seq > _visible_from(found))
+        .order_by(Message.changed_seq)
+        .limit(CATCH_UP_MESSAGES + 1)
+    ).all()
+    too_far = len(rows) > CATCH_UP_MESSAGES
+    return {
+        "room_id": room_id,
+        "messages": [] if too_far else payloads(sorted(rows, key=lambda message: message.seq)),
+        "last_seq": found.room.last_seq,
+        "reload": too_far,
+        "reads": reads_of(room_id, actor.person_id),
+    }
+
+
+def reads_of(room_id: int, viewer_id: int) -> dict[int, int]:
+    """Return up to where each of the others in a room has read."""
+    rows = db.session.execute(
+        sa.select(Membership.user_id, Membership.last_read_seq).where(
+            Membership.room_id == room_id, Membership.user_id != viewer_id
+        )
+    )
+    return {user_id: seq for user_id, seq in rows}
+
+
+def first_unread_seq(actor: Actor, found: RoomInHand) -> int | None:
+    """Return the place of the first message of others that the actor has not read, or None."""
+    if found.membership is None:
+        return None
+    return db.session.scalar(
+        sa.select(sa.func.min(Message.seq)).where(
+            Message.room_id == found.room.id,
+            Message.seq > found.membership.last_read_seq,
+            Message.author_id != actor.person_id,
+            Message.deleted_at.is_(None),
+        )
+    )
+
+
+def _visible_from(found: RoomInHand) -> int:
+    if found.room.from_arrival and found.membership is not None:
+        return found.membership.joined_seq
+    return 0

@@ -1,0 +1,91 @@
+"""A message as everyone sees it: one card, one template, one payload for first load, history and live push."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import current_app
+from markupsafe import Markup
+
+from homechat import clock
+from homechat.accounts.cards import PersonCard, card_of
+from homechat.messages.formatting import format_body, is_emoji_only
+from homechat.messages.models import Message
+from homechat.realtime.events import MessagePosted
+
+TEMPLATE = "messages/_message.html"
+
+
+@dataclass(frozen=True)
+class MessageCard:
+    """What the template is given; the same for every viewer."""
+
+    id: int
+    room_id: int
+    seq: int
+    changed_seq: int
+    client_id: str
+    kind: str
+    author: PersonCard
+    created_at: datetime
+    edited_at: datetime | None
+    is_deleted: bool
+    is_emoji_only: bool
+    body: str
+    html: Markup
+
+
+def card_of_message(message: Message) -> MessageCard:
+    """Return the card of a message whose author is loaded."""
+    body = "" if message.deleted_at else message.body
+    return MessageCard(
+        id=message.id,
+        room_id=message.room_id,
+        seq=message.seq,
+        changed_seq=message.changed_seq,
+        client_id=message.client_id,
+        kind=message.kind,
+        author=card_of(message.author),
+        created_at=message.created_at,
+        edited_at=message.edited_at,
+        is_deleted=message.deleted_at is not None,
+        is_emoji_only=is_emoji_only(body),
+        body=body,
+        html=format_body(body),
+    )
+
+
+def posted(message: Message) -> MessagePosted:
+    """Return the event and JSON form of a message, with its HTML."""
+    card = card_of_message(message)
+    return MessagePosted(
+        id=card.id,
+        room_id=card.room_id,
+        seq=card.seq,
+        changed_seq=card.changed_seq,
+        client_id=card.client_id,
+        kind=card.kind,
+        body=card.body,
+        html=_render(card),
+        created_at=clock.as_iso(card.created_at),
+        edited_at=clock.as_iso(card.edited_at) if card.edited_at else None,
+        deleted=card.is_deleted,
+        author=_author(card.author),
+    )
+
+
+def payloads(messages: list[Message]) -> list[dict[str, Any]]:
+    """Return the JSON form of `messages` in their order."""
+    return [posted(message).payload() for message in messages]
+
+
+def _render(card: MessageCard) -> str:
+    """Render outside of Flask's `render_template`, whose context processors know who is looking."""
+    return current_app.jinja_env.get_template(TEMPLATE).render(message=card).strip()
+
+
+def _author(author: PersonCard) -> dict[str, Any]:
+    """Return who wrote it, without whether they are online: that is not the message's to tell."""
+    return {k: v for k, v in author.as_dict().items() if k not in ("online", "last_seen_at")}

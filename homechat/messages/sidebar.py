@@ -1,0 +1,128 @@
+"""The list of conversations: who, how much is unread, what was said last, who is here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from homechat import clock
+from homechat.accounts.models import User
+from homechat.database import db
+from homechat.messages.formatting import preview
+from homechat.messages.models import Message
+from homechat.messages.unread import unread_by_room
+from homechat.realtime.presence import LiveSocketRow
+from homechat.rooms.models import Membership, Room
+from homechat.rooms.queries import RoomCard, cards_of_rooms
+
+
+@dataclass(frozen=True)
+class LastMessage:
+    """The newest message of a room, in one line."""
+
+    author_name: str
+    preview: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class SidebarRoom:
+    """One line of the list."""
+
+    room: RoomCard
+    unread: int
+    last_read_seq: int
+    last_seq: int
+    here: int
+    last_message: LastMessage | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the line as events and JSON carry it."""
+        last = self.last_message
+        return {
+            "room_id": self.room.id,
+            "kind": self.room.kind,
+            "name": self.room.name,
+            "unread": self.unread,
+            "last_read_seq": self.last_read_seq,
+            "last_seq": self.last_seq,
+            "muted": False,
+            "here": self.here,
+            "other": self.room.other.as_dict() if self.room.other else None,
+            "last_message": None
+            if last is None
+            else {"author_name": last.author_name, "preview": last.preview, "at": clock.as_iso(last.at)},
+        }
+
+
+def sidebar(user_id: int, *, room_id: int | None = None) -> list[SidebarRoom]:
+    """Return a person's conversations, the one with the newest message first; all, or only `room_id`.
+
+    A direct conversation shows to those who did not begin it once something was said there.
+    """
+    query = (
+        sa.select(Room, Membership.last_read_seq)
+        .join(Membership, Membership.room_id == Room.id)
+        .where(Membership.user_id == user_id)
+    )
+    query = query.where(Room.archived_at.is_(None)) if room_id is None else query.where(Room.id == room_id)
+    rows = db.session.execute(query).all()
+    rooms = [room for room, _ in rows]
+    read = {room.id: seq for room, seq in rows}
+    cards = {card.id: card for card in cards_of_rooms(user_id, rooms)}
+    unread = unread_by_room(user_id, room_id=room_id)
+    last = _last_messages(user_id, [room.id for room in rooms])
+    here = _others_here([room.id for room in rooms], user_id)
+    lines = [
+        SidebarRoom(
+            room=cards[room.id],
+            unread=unread.get(room.id, 0),
+            last_read_seq=read[room.id],
+            last_seq=room.last_seq,
+            here=here.get(room.id, 0),
+            last_message=last.get(room.id),
+        )
+        for room in rooms
+    ]
+    created = {room.id: room.created_at for room in rooms}
+    mine = {room.id for room in rooms if room.created_by_id == user_id}
+    return sorted(
+        (line for line in lines if line.last_message or not line.room.is_direct or line.room.id in mine),
+        key=lambda line: line.last_message.at if line.last_message else created[line.room.id],
+        reverse=True,
+    )
+
+
+def _last_messages(viewer_id: int, room_ids: list[int]) -> dict[int, LastMessage]:
+    """Return the newest message of each room that the viewer may see: not what was said before their arrival."""
+    newest = (
+        sa.select(Message.room_id, sa.func.max(Message.seq).label("seq"))
+        .join(Room, Room.id == Message.room_id)
+        .join(Membership, sa.and_(Membership.room_id == Room.id, Membership.user_id == viewer_id))
+        .where(
+            Message.room_id.in_(room_ids),
+            Message.deleted_at.is_(None),
+            sa.or_(sa.not_(Room.from_arrival), Message.seq > Membership.joined_seq),
+        )
+        .group_by(Message.room_id)
+        .subquery()
+    )
+    rows = db.session.execute(
+        sa.select(Message.room_id, User.display_name, Message.body, Message.created_at)
+        .join(newest, sa.and_(Message.room_id == newest.c.room_id, Message.seq == newest.c.seq))
+        .join(User, User.id == Message.author_id)
+    )
+    return {room: LastMessage(name, preview(body), at) for room, name, body, at in rows}
+
+
+def _others_here(room_ids: list[int], user_id: int) -> dict[int, int]:
+    rows = db.session.execute(
+        sa.select(Membership.room_id, sa.func.count(sa.distinct(Membership.user_id)))
+        .join(LiveSocketRow, LiveSocketRow.user_id == Membership.user_id)
+        .where(Membership.room_id.in_(room_ids), Membership.user_id != user_id)
+        .group_by(Membership.room_id)
+    )
+    return {room: count for room, count in rows}

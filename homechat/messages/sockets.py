@@ -1,0 +1,73 @@
+"""Conversations: socket events. docs/realtime.md describes each."""
+
+from __future__ import annotations
+
+from marshmallow import Schema
+
+from homechat.actor import Actor
+from homechat.doors.events import Json, Number, Text, event
+from homechat.messages import actions
+from homechat.messages.history import PAGE_MESSAGES, changes_after, page_before
+from homechat.messages.rendering import posted
+from homechat.messages.sidebar import sidebar
+from homechat.security import limits
+from homechat.security.policy import RoomRight
+
+
+class InRoom(Schema):
+    """Every event about a room names it."""
+
+    room_id = Number(required=True, at_least=1)
+
+
+class Send(InRoom):
+    body = Text(required=True)
+    client_id = Text(required=True)
+
+
+class History(InRoom):
+    before = Number(load_default=None, allow_none=True)
+    limit = Number(load_default=PAGE_MESSAGES, at_least=1)
+
+
+class Changes(InRoom):
+    after = Number(required=True)
+
+
+class Read(InRoom):
+    seq = Number(required=True)
+
+
+@event("message:send", Send, right=RoomRight.POST, limit=limits.SENDS)
+def on_send(actor: Actor, data: Json) -> Json:
+    return {"message": posted(actions.send_message(actor, **data)).payload()}
+
+
+@event("message:history", History, right=RoomRight.READ, limit=limits.HISTORY)
+def on_history(actor: Actor, data: Json) -> Json:
+    return page_before(actor, data["room_id"], before=data["before"], limit=data["limit"]).as_dict()
+
+
+@event("message:changes", Changes, right=RoomRight.READ, limit=limits.HISTORY)
+def on_changes(actor: Actor, data: Json) -> Json:
+    return changes_after(actor, data["room_id"], after=data["after"])
+
+
+@event("room:read", Read, right=RoomRight.READ, limit=limits.READ)
+def on_read(actor: Actor, data: Json) -> Json:
+    return {"unread": actions.mark_read(actor, **data)}
+
+
+@event("room:list", Schema, right=None, limit=limits.HISTORY)
+def on_list(actor: Actor, data: Json) -> Json:
+    return {"rooms": [line.as_dict() for line in sidebar(actor.person_id)]}
+
+
+@event("typing:start", InRoom, right=RoomRight.POST, limit=limits.TYPING)
+def on_typing_start(actor: Actor, data: Json) -> None:
+    actions.start_typing(actor, **data)
+
+
+@event("typing:stop", InRoom, right=RoomRight.POST, limit=limits.TYPING)
+def on_typing_stop(actor: Actor, data: Json) -> None:
+    actions.stop_typing(actor, **data)

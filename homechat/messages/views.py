@@ -1,0 +1,93 @@
+"""Conversations: pages, and the same by plain requests where WebSocket is impossible."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from flask import Blueprint, jsonify, redirect, render_template, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from homechat.accounts.cards import cards_of
+from homechat.doors.forms import form_number, form_text, query_number
+from homechat.doors.people import current_actor
+from homechat.doors.replies import wants_json
+from homechat.messages import actions
+from homechat.messages.history import PAGE_MESSAGES, changes_after, first_unread_seq, page_before, reads_of
+from homechat.messages.rendering import card_of_message, posted
+from homechat.messages.sidebar import sidebar
+from homechat.rooms.queries import cards_of_rooms, find_room, members_of
+from homechat.security.policy import RoomRight
+
+blueprint = Blueprint("messages", __name__)
+
+Page = str | Response | tuple[str, int]
+
+
+@blueprint.app_context_processor
+def _sidebar_for_every_page() -> dict[str, Any]:
+    return {"sidebar": lambda: sidebar(current_user.person.id)}
+
+
+@blueprint.get("/")
+def index() -> Page:
+    return render_template("messages/index.html")
+
+
+@blueprint.get("/rooms/<int:room_id>")
+def conversation(room_id: int) -> Page:
+    actor = current_actor()
+    found = find_room(actor, room_id, RoomRight.SEE)
+    mine = {room_id} if found.membership else set()
+    room = cards_of_rooms(actor.person_id, [found.room], mine=mine)[0]
+    if RoomRight.READ not in found.rights:
+        return render_template("messages/doorstep.html", room=room, may=found.rights)
+    page = page_before(actor, room_id, before=query_number("before"))
+    return render_template(
+        "messages/conversation.html",
+        room=room,
+        messages=[card_of_message(message) for message in page.messages],
+        has_more=page.has_more,
+        oldest_seq=page.oldest_seq,
+        last_seq=page.last_seq,
+        first_unread_seq=first_unread_seq(actor, found),
+        reads=reads_of(room_id, actor.person_id),
+        members=cards_of(user for _, user in members_of(room_id)),
+        may=found.rights,
+        client_id=secrets.token_urlsafe(16),
+    )
+
+
+@blueprint.post("/rooms/<int:room_id>/messages")
+def post(room_id: int) -> Page:
+    message = actions.send_message(
+        current_actor(), room_id=room_id, body=form_text("body"), client_id=form_text("client_id")
+    )
+    if wants_json():
+        return jsonify(ok=True, message=posted(message).payload())
+    return redirect(url_for("messages.conversation", room_id=room_id, _anchor=f"message-{message.id}"))
+
+
+@blueprint.get("/rooms/<int:room_id>/messages")
+def history(room_id: int) -> Page:
+    limit = query_number("limit", PAGE_MESSAGES) or PAGE_MESSAGES
+    page = page_before(current_actor(), room_id, before=query_number("before"), limit=limit)
+    return jsonify(ok=True, **page.as_dict())
+
+
+@blueprint.get("/rooms/<int:room_id>/changes")
+def changes(room_id: int) -> Page:
+    return jsonify(ok=True, **changes_after(current_actor(), room_id, after=query_number("after", 0) or 0))
+
+
+@blueprint.post("/rooms/<int:room_id>/read")
+def mark_read(room_id: int) -> Page:
+    return jsonify(
+        ok=True, unread=actions.mark_read(current_actor(), room_id=room_id, seq=form_number("seq"))
+    )
+
+
+@blueprint.get("/sidebar")
+def sidebar_state() -> Page:
+    return jsonify(ok=True, rooms=[line.as_dict() for line in sidebar(current_actor().person_id)])
