@@ -94,7 +94,9 @@ def room_rights(role: Role, *, room: RoomFacts, here: RoomRole | None) -> frozen
         if not room.is_home or not belongs_to_house:
             rights.add(RoomRight.LEAVE)
     if is_public and belongs_to_house:
-        rights |= {RoomRight.SEE, RoomRight.JOIN}
+        rights.add(RoomRight.SEE)
+        if here is None:
+            rights.add(RoomRight.JOIN)
     if room.kind is not RoomKind.DIRECT:
         if leads:
             rights |= {RoomRight.RENAME, RoomRight.ARCHIVE, RoomRight.REMOVE}

@@ -1,0 +1,150 @@
+"""Named budgets for every door: how often one person, or one address, may do what.
+
+A budget is spent where the thing happens (`limits.spend(limits.MESSAGES, actor.person_id)`), so that pages,
+sockets and API share it. Moving windows: no more than N in *any* span of that length.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+
+from flask import Flask, current_app
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext, ngettext
+from limits import RateLimitItem, parse
+from limits.strategies import MovingWindowRateLimiter
+
+from homechat import clock
+from homechat.addresses import address_key
+from homechat.config import Settings
+from homechat.errors import TooMany
+from homechat.security.limit_storage import SCHEME, HouseholdStorage
+
+KEY_PART_CHARACTERS_MAX = 64
+LONG_WAIT_SECONDS = 90
+
+
+@dataclass(frozen=True, eq=False)
+class Budget:
+    """What may be spent.
+
+    rate: "60/minute", or how to read it from the settings.  reason: first half of the sentence of a refusal.
+    by_address: the first key part is an address, see `address_key`.
+    """
+
+    name: str
+    rate: str | Callable[[Settings], str]
+    reason: str
+    by_address: bool = False
+
+
+_FAST = lazy_gettext("That was very fast.")
+_SIGN_IN = lazy_gettext("That was a lot of tries.")
+_LOADING = lazy_gettext("This device asks for a lot at once.")
+
+MESSAGES = Budget(
+    "messages",
+    lambda settings: f"{settings.messages_per_minute}/minute",
+    lazy_gettext("You're sending very fast."),
+)
+# Of the event itself, above MESSAGES: bounds sends that are refused for their shape or their room.
+SENDS = Budget("sends", lambda settings: f"{2 * settings.messages_per_minute}/minute", MESSAGES.reason)
+READ = Budget("read", "120/minute", _LOADING)
+HISTORY = Budget("history", "240/minute", _LOADING)
+TYPING = Budget("typing", "120/minute", _FAST)
+SOCKET_EVENTS = Budget(
+    "socket_events", lambda settings: f"{10 * settings.messages_per_minute}/minute", _LOADING
+)
+JOINS = Budget("joins", "30/minute", _FAST)
+CREATE_ROOMS = Budget("create_rooms", "60/hour", lazy_gettext("Those are a lot of new rooms."))
+INVITES = Budget("invites", "20/hour", lazy_gettext("Those are a lot of invitations."))
+SIGN_IN = Budget("sign_in", lambda settings: settings.sign_in_limit, _SIGN_IN, by_address=True)
+SIGN_IN_ADDRESS = Budget(
+    "sign_in_address", lambda settings: settings.sign_in_address_limit, _SIGN_IN, by_address=True
+)
+SIGN_UP = Budget("sign_up", lambda settings: settings.sign_up_limit, _SIGN_IN, by_address=True)
+
+BUDGETS = (
+    *(MESSAGES, SENDS, READ, HISTORY, TYPING, SOCKET_EVENTS),
+    *(JOINS, CREATE_ROOMS, INVITES, SIGN_IN, SIGN_IN_ADDRESS, SIGN_UP),
+)
+
+
+def init_limits(app: Flask, settings: Settings) -> None:
+    """Give `app` its budgets, and Flask-Limiter, bound later, the same way of counting."""
+    app.extensions["homechat_budgets"] = Budgets(settings)
+    app.config.update(
+        RATELIMIT_STORAGE_URI=f"{SCHEME}://",
+        RATELIMIT_STORAGE_OPTIONS={"redis_url": settings.redis_url},
+        RATELIMIT_STRATEGY="moving-window",
+        RATELIMIT_HEADERS_ENABLED=True,
+        RATELIMIT_DEFAULT=settings.page_limit,
+    )
+
+
+def spend(budget: Budget, *key_parts: object) -> None:
+    """Take one from `budget` of whoever `key_parts` name, in the current app. Raises TooMany."""
+    _budgets().spend(budget, *key_parts)
+
+
+def remaining(budget: Budget, *key_parts: object) -> int:
+    """Return how often they may still do it right now."""
+    return _budgets().remaining(budget, *key_parts)
+
+
+class Budgets:
+    """The budgets of one house, counted here or in its Redis."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.storage = HouseholdStorage(redis_url=settings.redis_url)
+        self._windows = MovingWindowRateLimiter(self.storage)
+        self._rates = {budget: _rate(budget, settings) for budget in BUDGETS}
+
+    def spend(self, budget: Budget, *key_parts: object) -> None:
+        """Take one from the `budget` of whoever `key_parts` name.
+
+        Raises TooMany when it is spent, with the seconds after which there is one again. What was refused
+        does not count: waiting that long is always enough.
+        """
+        rate, key = self._rates[budget], _key(budget, key_parts)
+        if self._windows.hit(rate, *key):
+            return
+        free_at = self._windows.get_window_stats(rate, *key).reset_time
+        seconds = max(1, ceil(free_at - clock.now().timestamp()))
+        raise TooMany(f"{budget.reason} {_wait(seconds)}", retry_after=seconds)
+
+    def remaining(self, budget: Budget, *key_parts: object) -> int:
+        """Return how often they may still do it right now."""
+        return self._windows.get_window_stats(self._rates[budget], *_key(budget, key_parts)).remaining
+
+
+def _budgets() -> Budgets:
+    budgets: Budgets = current_app.extensions["homechat_budgets"]
+    return budgets
+
+
+def _rate(budget: Budget, settings: Settings) -> RateLimitItem:
+    return parse(budget.rate if isinstance(budget.rate, str) else budget.rate(settings))
+
+
+def _key(budget: Budget, key_parts: tuple[object, ...]) -> list[str]:
+    parts = [str(part) for part in key_parts]
+    if budget.by_address:
+        parts[0] = address_key(parts[0])
+    return [budget.name, *map(_short, parts)]
+
+
+def _short(part: str) -> str:
+    """Keys stay small and in order whatever a stranger types as a name."""
+    if len(part) <= KEY_PART_CHARACTERS_MAX and "/" not in part.removesuffix("::/64"):
+        return part
+    return hashlib.sha256(part.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _wait(seconds: int) -> str:
+    if seconds >= LONG_WAIT_SECONDS:
+        return str(_("Wait %(number)d minutes and try again.", number=ceil(seconds / 60)))
+    return str(ngettext("Wait %(num)d second and try again.", "Wait %(num)d seconds and try again.", seconds))
