@@ -20,8 +20,8 @@ from homechat.config_fields import PREFIX, CannotStartError, ConfigError, checke
 
 CONFIG_FILE = "HOMECHAT_CONFIG_FILE"
 SECRET_KEY_CHARACTERS_MIN = 32
-# Read by compose.yaml, and harmless here: a shell that has loaded `.env` carries it along.
-_READ_BY_OTHERS = {"HOMECHAT_DOMAIN"}
+# Read by compose.yaml and by the tests; a shell may carry them along.
+_READ_BY_OTHERS = ("HOMECHAT_DOMAIN", "HOMECHAT_TEST_")
 
 
 __all__ = [
@@ -130,6 +130,9 @@ class Settings:
     )
     sign_up_limit: str = setting(
         "5/minute", "Uses of invitations per address.", unit="rate", check=values.rate
+    )
+    page_limit: str = setting(
+        "1200/minute", "Requests for pages per address, a whole family's at once.", unit="rate", check=values.rate
     )
     api_limit: str = setting("300/5 minutes", "Requests per API token.", unit="rate", check=values.rate)
 
@@ -301,7 +304,7 @@ def _from_environment(environ: Mapping[str, str]) -> tuple[dict[str, Any], dict[
     given: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for variable in sorted(name for name in environ if name.startswith(PREFIX)):
-        if not environ[variable] or variable == CONFIG_FILE or variable in _READ_BY_OTHERS:
+        if not environ[variable] or variable == CONFIG_FILE or variable.startswith(_READ_BY_OTHERS):
             continue
         spec = names.get(variable) or files.get(variable)
         if spec is None:

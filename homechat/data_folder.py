@@ -50,7 +50,7 @@ def secret_key_file(data_dir: Path) -> Path:
 def claim(database: Path) -> int:
     """Mark a SQLite database as served by this process, for as long as it lives; return the open lock file.
 
-    Raises UnsafeFolderError if another process serves it: each would hold back what the other one's people say.
+    Raises UnsafeFolderError if another process serves it: its people and ours would not hear each other.
     """
     lock = os.open(f"{database}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

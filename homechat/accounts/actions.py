@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from zoneinfo import available_timezones
 
 import sqlalchemy as sa
+from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
 
@@ -18,6 +19,7 @@ from homechat.accounts.models import COLOR_COUNT, Standing, User
 from homechat.accounts.queries import person_named
 from homechat.accounts.signals import person_changed
 from homechat.actor import Actor, Role
+from homechat.config import Settings
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Invalid, Unauthenticated
 from homechat.locales import LOCALES
@@ -52,9 +54,7 @@ def check_new_person(new: NewPerson) -> NewPerson:
             "Keep the name to %(number)d characters.", number=DISPLAY_NAME_MAX_CHARACTERS
         )
     try:
-        passwords.check_password_rules(
-            new.password, username=username, house_name=settings.value_of(settings.HOUSE_NAME)
-        )
+        _check_password(new.password, username)
     except Invalid as error:
         fields["password"] = error.message
     if fields:
@@ -116,9 +116,7 @@ def change_password(actor: Actor, *, current: str, new: str) -> None:
         sentence = _("That is not your current password.")
         raise Invalid(sentence, fields={"current_password": sentence})
     try:
-        passwords.check_password_rules(
-            new, username=user.username, house_name=settings.value_of(settings.HOUSE_NAME)
-        )
+        _check_password(new, user.username)
     except Invalid as error:
         raise Invalid(error.message, fields={"password": error.message}) from error
     password_hash = passwords.hash_password(new)
@@ -165,6 +163,17 @@ def update_profile(
         session.flush()
         person_changed.send(user=user)
     return user
+
+
+def _check_password(password: str, username: str) -> None:
+    configured: Settings = current_app.extensions["homechat_settings"]
+    passwords.check_password_rules(
+        password,
+        username=username,
+        house_name=settings.value_of(settings.HOUSE_NAME),
+        at_least=configured.password_characters_min,
+        at_most=configured.password_characters_max,
+    )
 
 
 def _store_password_hash(user_id: int, password_hash: str) -> None:

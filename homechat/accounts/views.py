@@ -96,9 +96,9 @@ def change_password() -> Page:
     return redirect(url_for("accounts.me", saved="password"))
 
 
-@blueprint.post("/me/devices/<int:session_id>/revoke")
-def revoke_device(session_id: int) -> Page:
-    sessions.revoke_device(current_actor(), session_id)
+@blueprint.post("/me/devices/<int:device_id>/revoke")
+def revoke_device(device_id: int) -> Page:
+    sessions.revoke_device(current_actor(), device_id)
     return redirect(url_for("accounts.me", saved="device"))
 
 

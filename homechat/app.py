@@ -1,0 +1,84 @@
+"""The application, put together: a table of contents of everything that makes it up."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from homechat import cli, config, connection, context, paths
+from homechat.accounts.views import blueprint as accounts
+from homechat.config import Settings
+from homechat.database import db, engine_options
+from homechat.doors import people, replies
+from homechat.extensions import babel, csrf, limiter, login_manager, migrate, socketio
+from homechat.household.views import blueprint as household
+from homechat.messages import listeners as messages_listeners
+from homechat.messages import sockets as messages_sockets
+from homechat.messages.views import blueprint as messages
+from homechat.operations import duties
+from homechat.operations.health import blueprint as health
+from homechat.pages import pages
+from homechat.realtime.presence import LiveSockets
+from homechat.rooms import listeners as rooms_listeners
+from homechat.rooms.views import blueprint as rooms
+from homechat.security.headers import init_headers
+from homechat.security.limits import init_limits
+
+FEATURES = (pages, health, accounts, household, messages, rooms)
+# Imported for what they connect to: events, and signals of features further down.
+LISTENERS = (messages_sockets, messages_listeners, rooms_listeners)
+
+
+def build_app(settings: Settings | None, *, async_mode: str) -> Flask:
+    """Return the application.
+
+    settings: where it lives and what it allows; read from the environment and homechat.toml when None.
+    async_mode: how Socket.IO runs side by side; only the server passes "eventlet".
+    """
+    settings = settings or config.load()
+    app = Flask("homechat", template_folder=str(paths.TEMPLATES), static_folder=None)
+    _configure(app, settings)
+    app.extensions["homechat_settings"] = settings
+    app.extensions["homechat_live_sockets"] = LiveSockets()
+
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(paths.MIGRATIONS))
+    context.init_app(app, babel)
+    init_headers(app, settings)
+    init_limits(app, settings)
+    limiter.init_app(app)
+    csrf.init_app(app)
+    login_manager.init_app(app)
+    login_manager.request_loader(lambda request: people.load_session_from_cookie())
+    people.deny_by_default(app)
+    replies.give_errors_words(app)
+    for feature in FEATURES:
+        app.register_blueprint(feature)
+    for unlimited in (pages, health):
+        limiter.exempt(unlimited)
+
+    socketio.init_app(app, **connection.socketio_options(settings, async_mode=async_mode))
+    connection.install(socketio)
+    duties.install(app)
+    cli.install(app)
+    return app
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    app.config.update(
+        SECRET_KEY=settings.secret_key or None,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings),
+        MAX_CONTENT_LENGTH=settings.request_bytes,
+        MAX_FORM_MEMORY_SIZE=settings.request_bytes,
+        # Flask's own cookie holds nothing but the form token; who is signed in stands in the session's row.
+        SESSION_COOKIE_NAME=f"{settings.session_cookie_name}-form",
+        SESSION_COOKIE_SECURE=settings.is_secure_context,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH=settings.path_prefix or "/",
+        WTF_CSRF_TIME_LIMIT=None,  # A chat stays open for days.
+        BABEL_DEFAULT_LOCALE="en",
+        PREFERRED_URL_SCHEME="https" if settings.is_https else "http",
+    )
+    app.jinja_env.trim_blocks = True
+    app.jinja_env.lstrip_blocks = True

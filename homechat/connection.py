@@ -1,0 +1,174 @@
+"""The front door of Socket.IO: who may connect, what they hear, and looking again when rights shrink elsewhere."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import current_app, g, request
+from flask_babel import gettext as _
+from flask_socketio import ConnectionRefusedError, SocketIO
+
+from homechat import clock
+from homechat.accounts import sessions
+from homechat.accounts.models import LoginSession, User
+from homechat.config import Settings
+from homechat.database import db, transaction
+from homechat.doors.events import Json, Sender, dispatch
+from homechat.doors.people import client_address, settings
+from homechat.extensions import socketio
+from homechat.realtime import presence
+from homechat.realtime.events import (
+    CONTRACT_VERSION,
+    PresenceChanged,
+    ServerHello,
+    person_audience,
+    room_audience,
+    session_audience,
+    tell,
+)
+from homechat.rooms.queries import room_ids_by_person, room_ids_of
+
+log = logging.getLogger(__name__)
+
+OFFLINE_GRACE_SECONDS = 1.5
+"""A page that is being changed closes one socket and opens the next; nobody else should see them go and come."""
+HELLO_DELAY_SECONDS = 0.02
+
+
+def install(sio: SocketIO) -> None:
+    """Connect the three things that Socket.IO tells us to their answers."""
+    sio.on_event("connect", _on_connect)
+    sio.on_event("disconnect", _on_disconnect)
+    sio.on_event("*", _on_any_event)
+
+
+def socketio_options(settings: Settings, *, async_mode: str) -> dict[str, Any]:
+    """Return how Socket.IO is set up: WebSocket only, exact origins, events of one client in their order."""
+    return {
+        "async_mode": async_mode,
+        "message_queue": settings.redis_url or None,
+        "transports": ["websocket"],
+        "allow_upgrades": False,
+        "cors_allowed_origins": [settings.origin, *settings.allowed_origins],
+        "cors_credentials": True,
+        "max_http_buffer_size": settings.packet_bytes,
+        "ping_interval": settings.ping_seconds,
+        "ping_timeout": settings.ping_seconds,
+        "async_handlers": False,
+        "always_connect": False,
+        "http_compression": False,
+        "manage_session": False,
+        "logger": False,
+        "engineio_logger": False,
+    }
+
+
+def _on_connect(auth: object = None) -> None:
+    """Let a signed-in device in. Anything else, and any error on the way, refuses: never fail open."""
+    try:
+        socket, is_first = _let_in()
+    except ConnectionRefusedError:
+        raise
+    except Exception as error:
+        log.exception("a connection could not be checked")
+        presence.closed(request.sid)  # type: ignore[attr-defined]
+        raise ConnectionRefusedError(_("We can't let anybody in right now. Please try again.")) from error
+    if is_first:
+        _tell_presence(socket.user_id, online=True)
+    hello = ServerHello(
+        contract=CONTRACT_VERSION,
+        build=current_app.extensions["homechat_build"],
+        person_id=socket.user_id,
+        ping_seconds=settings().ping_seconds,
+    )
+    socketio.start_background_task(_say_hello, hello, socket.sid)
+
+
+def _say_hello(hello: ServerHello, sid: str) -> None:
+    """Greet a little later: what is told before the answer to the handshake, clients do not take notice of."""
+    socketio.sleep(HELLO_DELAY_SECONDS)
+    tell(hello, sid)
+
+
+def _on_disconnect(reason: object = None) -> None:
+    socket = presence.closed(request.sid)  # type: ignore[attr-defined]
+    if socket is None:
+        return
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    user_id = socket.user_id
+
+    def tell_if_still_gone() -> None:
+        socketio.sleep(OFFLINE_GRACE_SECONDS)
+        with app.app_context():
+            if user_id not in presence.online_among([user_id]):
+                _tell_presence(user_id, online=False)
+
+    socketio.start_background_task(tell_if_still_gone)
+
+
+def _on_any_event(name: str, *args: Any) -> Json:
+    sender = Sender(
+        sid=request.sid,  # type: ignore[attr-defined]
+        address=client_address(),
+        user_agent=request.user_agent.string,
+    )
+    return dispatch(sender, name, args)
+
+
+def look_again() -> None:
+    """Compare every socket of this process with the database: end those signed out, narrow or widen the others."""
+    sockets = presence.live_sockets().all()
+    still = sessions.live_session_ids([socket.session_id for socket in sockets])
+    presence.cut(
+        [socket for socket in sockets if socket.session_id not in still],
+        reason="revoked",
+        sentence=_("This device was signed out."),
+    )
+    rooms = room_ids_by_person({socket.user_id for socket in sockets})
+    for socket in sockets:
+        if socket.session_id in still:
+            for room_id in socket.rooms - rooms[socket.user_id]:
+                presence.stop_listening(socket, room_id)
+            for room_id in rooms[socket.user_id] - socket.rooms:
+                presence.listen(socket, room_id)
+
+
+def _let_in() -> tuple[presence.LiveSocket, bool]:
+    row = _session_of_this_request()
+    mine = presence.live_sockets().of_person(row.user_id)
+    if len(mine) >= settings().sockets_per_person:
+        raise ConnectionRefusedError(_("Too many open windows. Close some and try again."))
+    g.person_id = row.user_id
+    socket = presence.LiveSocket(
+        sid=request.sid,  # type: ignore[attr-defined]
+        user_id=row.user_id,
+        session_id=row.id,
+    )
+    server = socketio.server
+    for audience in (person_audience(socket.user_id), session_audience(socket.session_id)):
+        server.enter_room(socket.sid, audience, namespace=presence.NAMESPACE)
+    is_first = presence.opened(socket)
+    for room_id in room_ids_of(socket.user_id):
+        presence.listen(socket, room_id)
+    return socket, is_first
+
+
+def _session_of_this_request() -> LoginSession:
+    """Return the device behind the handshake; browsers must name their origin, or another site could ride the cookie."""
+    token = request.cookies.get(settings().session_cookie_name)
+    row = sessions.find_session(token) if token and request.origin else None
+    if row is None:
+        raise ConnectionRefusedError(_("Please sign in first."))
+    return row
+
+
+def _tell_presence(user_id: int, *, online: bool) -> None:
+    now = clock.now()
+    if not online:
+        with transaction() as session:
+            session.get_one(User, user_id).last_seen_at = now
+    audience = [person_audience(user_id), *map(room_audience, room_ids_of(user_id))]
+    last_seen_at = None if online else clock.as_iso(now)
+    tell(PresenceChanged(person_id=user_id, online=online, last_seen_at=last_seen_at), audience)
+    db.session.remove()

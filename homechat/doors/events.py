@@ -1,0 +1,153 @@
+"""Socket events: one registry and one path that all of them take."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
+
+from flask import g
+from flask_babel import gettext as _
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+from homechat.accounts import sessions
+from homechat.actor import Actor, Door, Role
+from homechat.doors.forms import is_unstorable
+from homechat.errors import HomeChatError, Invalid, Unauthenticated
+from homechat.realtime import presence
+from homechat.rooms.queries import find_room
+from homechat.security import limits
+from homechat.security.policy import RoomRight
+
+log = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+Handler = Callable[[Actor, Json], "Json | None"]
+HandlerT = TypeVar("HandlerT", bound=Handler)
+
+
+class Text(fields.String):
+    """Text that every part of the house can store: no NUL, no half of a character pair."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        if isinstance(value, str) and is_unstorable(value):
+            raise self.make_error("invalid_utf8")
+        return text
+
+
+class Number(fields.Integer):
+    """A whole number that fits the database; not true or false, not text."""
+
+    def __init__(self, *, at_least: int = 0, **kwargs: Any) -> None:
+        super().__init__(strict=True, validate=validate.Range(min=at_least, max=2**63 - 1), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+@dataclass(frozen=True)
+class ClientEvent:
+    """One event that clients may send."""
+
+    name: str
+    schema: Schema
+    right: RoomRight | None
+    limit: limits.Budget
+    handler: Handler
+
+
+EVENTS: dict[str, ClientEvent] = {}
+
+
+def event(
+    name: str, schema: type[Schema], *, right: RoomRight | None, limit: limits.Budget
+) -> Callable[[HandlerT], HandlerT]:
+    """Register a handler of a client's event behind the one path that all of them take.
+
+    schema: the shape of its single argument; with a `right`, it has a `room_id`.
+    right: what the actor needs in that room; None where the event concerns only the actor.
+    limit: the budget that each call spends, per person, beside SOCKET_EVENTS.
+    """
+
+    def register(handler: HandlerT) -> HandlerT:
+        EVENTS[name] = ClientEvent(name, schema(), right, limit, handler)
+        return handler
+
+    return register
+
+
+class Sender(NamedTuple):
+    """Where an event comes from."""
+
+    sid: str
+    address: str
+    user_agent: str
+
+
+def dispatch(sender: Sender, name: str, args: tuple[Any, ...]) -> Json:
+    """Run one event of one socket and return its ack; whatever comes in, the connection stays.
+
+    session row re-read → budget → shape → right → handler. Errors become `{ok: false, code, error}`.
+    """
+    try:
+        actor = _actor_of(sender)
+        limits.spend(limits.SOCKET_EVENTS, actor.person_id)
+        found = EVENTS.get(name)
+        if found is None:
+            return _refusal("unknown_event", _("This event is not known here."))
+        data = _checked(found, args)
+        limits.spend(found.limit, actor.person_id)
+        if found.right is not None:
+            find_room(actor, data["room_id"], found.right)
+        return {"ok": True, **(found.handler(actor, data) or {})}
+    except HomeChatError as error:
+        return {"ok": False, **error.as_dict()}
+    except Exception:
+        log.exception("the event %s failed", name if name in EVENTS else "(unknown)")
+        return _refusal(
+            "unavailable", _("Something went wrong on our side. Nothing was lost; please try again.")
+        )
+
+
+def _actor_of(sender: Sender) -> Actor:
+    socket = presence.live_sockets().get(sender.sid)
+    row = sessions.session_by_id(socket.session_id) if socket is not None else None
+    if row is None:
+        raise Unauthenticated(_("You are signed out. Please sign in again."))
+    g.person_id = row.user_id
+    return Actor(
+        user_id=row.user_id,
+        role=Role(row.user.role),
+        door=Door.SOCKET,
+        address=sender.address,
+        user_agent=sender.user_agent,
+        session_id=row.id,
+    )
+
+
+def _checked(found: ClientEvent, args: tuple[Any, ...]) -> Json:
+    if len(args) > 1 or (args and not isinstance(args[0], dict)):
+        raise Invalid(_("This event takes one object."))
+    try:
+        data: Json = found.schema.load(args[0] if args else {}, unknown=EXCLUDE)
+    except ValidationError as error:
+        raise Invalid(_("This event has the wrong shape."), fields=_flat(error.messages)) from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Invalid(_("This event has the wrong shape.")) from error
+    return data
+
+
+def _flat(messages: Any) -> dict[str, str]:
+    if not isinstance(messages, dict):
+        return {}
+    return {
+        str(name): str(why[0] if isinstance(why, list) and why else why) for name, why in messages.items()
+    }
+
+
+def _refusal(code: str, sentence: str) -> Json:
+    return {"ok": False, "code": code, "error": sentence}

@@ -1,0 +1,100 @@
+"""Errors as pages for people and as JSON for scripts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from flask import Flask, Response, jsonify, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_limiter import RateLimitExceeded
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+from homechat.errors import HomeChatError, TooMany, Unauthenticated, Unavailable
+
+log = logging.getLogger(__name__)
+
+Reply = tuple[Response | str, int, dict[str, str]]
+
+
+def give_errors_words(app: Flask) -> None:
+    """Give every error the form its reader understands."""
+    app.register_error_handler(HomeChatError, _error_reply)
+    app.register_error_handler(HTTPException, _http_error_reply)
+    app.register_error_handler(CSRFError, _http_error_reply)
+    app.register_error_handler(RateLimitExceeded, _limit_reply)
+    app.register_error_handler(Exception, _crash_reply)
+
+
+def wants_json() -> bool:
+    """Whether the caller is a script of ours rather than a person looking at pages."""
+    best = request.accept_mimetypes.best_match(["text/html", "application/json"])
+    return best == "application/json"
+
+
+def _error_reply(error: HomeChatError) -> Reply:
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooMany) else {}
+    if wants_json():
+        return jsonify(ok=False, **error.as_dict()), error.status, headers
+    if isinstance(error, Unauthenticated):
+        return "", 303, {"Location": url_for("accounts.sign_in")}
+    return (
+        render_template(
+            "errors/error.html", code=error.status, title=_title(error.status), sentence=error.message
+        ),
+        error.status,
+        headers,
+    )
+
+
+def _http_error_reply(error: HTTPException) -> BaseResponse | Reply:
+    status = error.code or 500
+    if status < 400:
+        return error.get_response()
+    headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    sentence = _SENTENCES.get(status, _SENTENCES[400 if status < 500 else 500])()
+    if isinstance(error, CSRFError):
+        sentence = _(
+            "This page was open for too long. Go back, reload it and try again; what you typed is still there."
+        )
+    if wants_json():
+        return jsonify(ok=False, error=sentence, code=_CODES.get(status, "invalid")), status, headers
+    return (
+        render_template("errors/error.html", code=status, title=_title(status), sentence=sentence),
+        status,
+        headers,
+    )
+
+
+def _limit_reply(error: RateLimitExceeded) -> Reply:
+    return _error_reply(TooMany(_("That was a lot at once. Wait a moment and try again."), retry_after=60))
+
+
+def _crash_reply(error: Exception) -> Reply:
+    log.exception("a request failed", exc_info=error)
+    return _error_reply(
+        Unavailable(_("Something went wrong on our side. Nothing was lost; please try again."))
+    )
+
+
+def _title(status: int) -> str:
+    return {
+        401: _("Please sign in"),
+        403: _("Not allowed"),
+        404: _("Not here"),
+        409: _("That changed"),
+        429: _("A little slower"),
+    }.get(status, _("That didn't work"))
+
+
+_SENTENCES: dict[int, Callable[[], str]] = {
+    400: lambda: _("That request made no sense to us. Go back and try again."),
+    404: lambda: _("There is nothing at this address."),
+    405: lambda: _("That is not how this address is used. Go back and try again."),
+    411: lambda: _("The length of what you sent is missing."),
+    413: lambda: _("That is too big to send."),
+    500: lambda: _("Something went wrong on our side. Please try again."),
+}
+_CODES = {401: "unauthenticated", 403: "forbidden", 404: "not_found", 413: "too_large", 429: "rate_limited"}

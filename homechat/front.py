@@ -1,0 +1,73 @@
+"""What stands between the web server and Flask, from the outside in.
+
+    ProxyFix → security headers → request log → no chunked bodies → path prefix → Socket.IO → Flask
+
+It must be put up after `socketio.init_app(app)`: only then does Socket.IO see the client's own address, too.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from homechat import logs
+from homechat.config import Settings
+from homechat.security.headers import HeadersMiddleware
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Put the front up before `app.wsgi_app`, once."""
+    if "homechat_front" in app.extensions:
+        return
+    app.extensions["homechat_front"] = True
+    logs.init_app(app)
+    inner: WSGIApplication = PathPrefix(app.wsgi_app, settings)
+    inner = RefuseChunkedBodies(inner)
+    inner = logs.RequestLog(inner, settings)
+    inner = HeadersMiddleware(inner, settings)
+    if settings.trusted_proxy_count:
+        # Host and prefix come from our own settings, so nobody can talk us into another one.
+        hops = settings.trusted_proxy_count
+        inner = ProxyFix(inner, x_for=hops, x_proto=hops, x_host=0, x_port=0, x_prefix=0)
+    app.wsgi_app = inner  # type: ignore[method-assign]
+
+
+class RefuseChunkedBodies:
+    """Answer 411 to any Transfer-Encoding: to Flask the body would look empty (RFC 9110, 15.5.12)."""
+
+    def __init__(self, app: "WSGIApplication") -> None:
+        self._app = app
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if "HTTP_TRANSFER_ENCODING" not in environ:
+            return self._app(environ, start_response)
+        start_response("411 Length Required", [("Content-Type", "text/plain; charset=utf-8")])
+        return [b"Please send a body with a Content-Length.\n"]
+
+
+class PathPrefix:
+    """Move the prefix of the public address from PATH_INFO to SCRIPT_NAME; routes match, `url_for` adds it.
+
+    A proxy may pass the path as it is, or strip the prefix. One that strips should send X-Forwarded-Prefix:
+    without, a path such as `/rooms/rooms/7` under the prefix `/rooms` can be read in two ways.
+    """
+
+    def __init__(self, app: "WSGIApplication", settings: Settings) -> None:
+        self._app = app
+        self._prefix = settings.path_prefix
+        self._trusts_proxy = settings.trusted_proxy_count > 0
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if self._prefix:
+            environ["SCRIPT_NAME"] = self._prefix
+            path = environ.get("PATH_INFO", "")
+            if f"{path}/".startswith(f"{self._prefix}/") and not self._is_stripped(environ):
+                environ["PATH_INFO"] = path[len(self._prefix) :] or "/"
+        return self._app(environ, start_response)
+
+    def _is_stripped(self, environ: "WSGIEnvironment") -> bool:
+        return self._trusts_proxy and environ.get("HTTP_X_FORWARDED_PREFIX", "").rstrip("/") == self._prefix

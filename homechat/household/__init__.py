@@ -1,0 +1,1 @@
+"""Founding the house, inviting and joining: what needs people and rooms at once."""

@@ -1,0 +1,1 @@
+"""Keeping the house well: health and what runs on its own."""

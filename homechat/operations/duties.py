@@ -1,0 +1,55 @@
+"""What a serving process does beside answering: at its start, in the background, and before it stops."""
+
+from __future__ import annotations
+
+from flask import Flask, current_app, url_for
+
+from homechat import connection
+from homechat.config import Settings
+from homechat.database import is_sqlite
+from homechat.extensions import socketio
+from homechat.household.actions import new_setup_token
+from homechat.realtime import presence
+
+
+def install(app: Flask) -> None:
+    """Leave the duties where the server looks for them."""
+    app.extensions["homechat_on_start"] = [_begin]
+    app.extensions["homechat_background"] = [lambda: _watch(app), lambda: _beat(app)]
+    app.extensions["homechat_on_stop"] = [presence.tell_restarting]
+
+
+def setup_link(app: Flask) -> str | None:
+    """Return a new one-time set-up link, which replaces any earlier one, or None once there is an admin."""
+    token = new_setup_token()
+    if token is None:
+        return None
+    settings: Settings = app.extensions["homechat_settings"]
+    with app.test_request_context(base_url=settings.origin):
+        path = url_for("household.found", token=token)
+    return f"{settings.origin}{settings.path_prefix}{path}"
+
+
+def _begin() -> list[str]:
+    presence.register_process()
+    link = setup_link(current_app._get_current_object())  # type: ignore[attr-defined]
+    if link is None:
+        return []
+    return ["", "Nobody lives here yet. Open this link once to found your household:", "", f"  {link}", ""]
+
+
+def _watch(app: Flask) -> None:
+    settings: Settings = app.extensions["homechat_settings"]
+    with app.app_context():
+        presence.watch_epoch(connection.look_again, every_seconds=settings.epoch_poll_seconds)
+
+
+def _beat(app: Flask) -> None:
+    """On SQLite there is one process only, and the disk is spared; elsewhere others must see that we live."""
+    with app.app_context():
+        if is_sqlite():
+            return
+    while True:
+        socketio.sleep(presence.PROCESS_HEARTBEAT.total_seconds())
+        with app.app_context():
+            presence.beat()

@@ -1,0 +1,181 @@
+"""Serve a house: `python -m homechat.server`. The one file that knows eventlet.
+
+eventlet must patch the standard library before anything else is imported, so this module imports only the
+settings at first, and nothing else may import this module. The CLI and the migrations run unpatched, in
+processes of their own.
+"""
+
+import os
+import signal
+import socket
+import sys
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from homechat.config import CannotStartError, Settings, load
+
+if TYPE_CHECKING:
+    from homechat.serving import House
+
+BACKLOG = 512
+URL_CHARACTERS_MAX = 4096
+FLUSH_SECONDS = 0.2
+# What eventlet must find untouched: these make locks and thread-local storage while they are imported.
+_TOO_EARLY = ("flask", "sqlalchemy", "socketio", "werkzeug")
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT; return the exit code: 0, or 2 after a sentence on why not."""
+    try:
+        settings = load()
+        if settings.async_mode == "threading":
+            from homechat import threaded_server
+
+            threaded_server.serve(settings)
+        else:
+            _patch_standard_library()
+            _serve(settings)
+    except CannotStartError as error:
+        print(error, file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
+def _patch_standard_library() -> None:
+    early = [name for name in _TOO_EARLY if name in sys.modules]
+    if early:
+        raise RuntimeError(f"{', '.join(early)} must not be imported before eventlet has patched the library")
+    # eventlet's own resolver knows neither mDNS (`.local`) nor nsswitch.conf, and costs memory. The few names
+    # that we look up on the loop (PostgreSQL, Redis) are answered at once or the house is down anyway.
+    os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # It says on import that it is not for new projects. We know.
+        import eventlet
+    eventlet.monkey_patch()
+
+
+def _serve(settings: Settings) -> None:
+    import eventlet
+    from eventlet import tpool, wsgi
+
+    from homechat import offload, serving
+
+    listener = _listen(settings)
+    offload.install(tpool.execute)
+    house = serving.open_house(settings, async_mode="eventlet")
+    stop_asked = eventlet.Event()
+    _on_signals(stop_asked.send)
+    serving.greet(house)
+    server = eventlet.spawn(
+        wsgi.server,
+        listener,
+        house.app,
+        debug=False,  # else tracebacks go out to the client
+        log_output=False,
+        keepalive=False,  # one request per connection leaves nothing to smuggle
+        socket_timeout=settings.request_seconds,
+        max_size=settings.max_connections,
+        url_length_limit=URL_CHARACTERS_MAX,
+        protocol=_protocol(settings),
+    )
+    server.link(lambda _: None if stop_asked.ready() else stop_asked.send())
+    serving.start_background(house, eventlet.spawn, eventlet.sleep)
+    stop_asked.wait()
+    if server.dead:
+        server.wait()  # raises what ended it
+    _stop(house, server)
+
+
+def _stop(house: "House", server: Any) -> None:
+    """Tell everybody, stop accepting, let requests under way finish, close the database."""
+    import eventlet
+
+    from homechat import serving
+
+    serving.end_at_last()
+    serving.say_goodbye(house)
+    eventlet.sleep(FLUSH_SECONDS)
+    serving.close_sockets(house)
+    eventlet.sleep(FLUSH_SECONDS)
+    with eventlet.Timeout(serving.FINISH_SECONDS - 2 * FLUSH_SECONDS, False):
+        # SystemExit is how eventlet's server is asked to accept no more; it then waits for what is under way.
+        server.kill(SystemExit)
+        server.wait()
+    serving.close_database(house)
+
+
+def _listen(settings: Settings) -> Any:
+    import eventlet
+
+    from homechat import serving
+
+    family, address = serving.address_of(settings)
+    try:
+        # Without `reuse_port` a second server on this port is refused rather than given half of the visitors.
+        return eventlet.listen(address, family=family, backlog=BACKLOG, reuse_port=False)
+    except OSError as error:
+        raise serving.cannot_listen(settings, error) from error
+
+
+def _on_signals(callback: Callable[[], object]) -> None:
+    """Call `callback` in a green thread of its own at the first SIGTERM or SIGINT.
+
+    A signal handler may run inside any green thread, a request's too, and cannot wake the loop from its wait.
+    So it does nothing: the interpreter writes the signal's number to a socket that a green thread reads.
+    """
+    import eventlet
+
+    ours, interpreters = socket.socketpair()
+    interpreters.setblocking(False)
+    signal.set_wakeup_fd(interpreters.fileno(), warn_on_full_buffer=False)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
+
+    def wait() -> None:
+        ours.recv(1)
+        callback()
+        interpreters.close()
+
+    eventlet.spawn(wait)
+
+
+def _protocol(settings: Settings) -> type[Any]:
+    """Return eventlet's HTTP protocol with a deadline for headers and with refusals that name no software."""
+    import eventlet
+    from eventlet import wsgi
+
+    from homechat.security.headers import refusal
+
+    class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]
+        def handle(self) -> None:
+            try:
+                super().handle()
+            except OSError:  # the client went away or was too slow
+                self.close_connection = True
+
+        def handle_one_request(self) -> None:
+            # The socket's own time-out starts anew with every byte that drips in.
+            self._patience = eventlet.Timeout(settings.request_seconds, TimeoutError())
+            try:
+                super().handle_one_request()
+            finally:
+                self._patience.cancel()
+
+        def parse_request(self) -> bool:
+            understood: bool = super().parse_request()
+            self._patience.cancel()
+            return understood
+
+        def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+            self.close_connection = True
+            self.wfile.write(refusal(settings, code))
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """The request log is ours."""
+
+    return Protocol
+
+
+if __name__ == "__main__":
+    sys.exit(main())

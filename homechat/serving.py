@@ -1,0 +1,189 @@
+"""What serving a house takes, whichever way requests run side by side: checks, opening, closing.
+
+Nothing here knows eventlet. `create_app` leaves lists of callables in `app.extensions`:
+`homechat_on_start` (each returns lines to print), `homechat_background` (each is run in a task of its own,
+and again if it breaks) and `homechat_on_stop` (each tells people that the server goes away).
+"""
+
+import logging
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from homechat import create_app, data_folder, front, logs, paths, revisions
+from homechat.config import CannotStartError, Settings, prepare
+
+log = logging.getLogger(__name__)
+
+FINISH_SECONDS = 8.0
+LAST_RESORT_SECONDS = 9
+RESTART_SECONDS = 5.0
+_TRUE = {"1", "true", "yes", "on"}
+
+
+@dataclass(frozen=True)
+class House:
+    """An app that is ready to be served."""
+
+    app: Flask
+    settings: Settings
+
+
+def open_house(settings: Settings, *, async_mode: str) -> House:
+    """Check everything that must be right, then return the app. Raises CannotStartError with a sentence."""
+    _refuse_debugging(settings)
+    settings = prepare(settings)
+    _refuse_unmigrated(settings)
+    if settings.sqlite_file:
+        data_folder.claim(settings.sqlite_file)
+    logs.configure(settings)
+    _allow_connections(settings)
+    app = create_app(settings, async_mode=async_mode)
+    if settings.environment == "production" and (app.debug or app.testing):
+        raise CannotStartError("HomeChat does not serve with debugging or testing turned on.")
+    front.install(app, settings)
+    return House(app, settings)
+
+
+def greet(house: House) -> None:
+    """Print where the house is, and whatever else its owner needs to know now; before anybody gets in."""
+    lines = [f"HomeChat is at {house.settings.public_url}"]
+    if not house.settings.is_secure_context:
+        lines.append("Careful: this address has no HTTPS, so others on the network can read along.")
+    with house.app.app_context():
+        for callback in _callbacks(house, "homechat_on_start"):
+            lines.extend(callback())
+    print(*lines, sep="\n", flush=True)  # noqa: T201
+
+
+def start_background(house: House, spawn: Callable[..., object], sleep: Callable[[float], object]) -> None:
+    """Run each background callable in a task of its own, made by `spawn(function, *args)`."""
+    for callback in _callbacks(house, "homechat_background"):
+        spawn(_run_for_ever, callback, sleep)
+
+
+def address_of(settings: Settings) -> tuple[socket.AddressFamily, tuple[str, int]]:
+    """Return the family and address to listen on. Raises CannotStartError if there is no such host."""
+    try:
+        found = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except OSError as error:
+        raise cannot_listen(settings, error) from error
+    family, _, _, _, address = found[0]
+    return family, (str(address[0]), int(address[1]))
+
+
+def cannot_listen(settings: Settings, error: OSError) -> CannotStartError:
+    """Return why there is no listening on the address of the settings."""
+    return CannotStartError(
+        f"HomeChat cannot listen on {settings.host} port {settings.port}: {error.strerror}. "
+        "Set HOMECHAT_PORT or HOMECHAT_HOST to another one."
+    )
+
+
+def end_at_last() -> None:
+    """Have this process end in time whatever hangs; called when a stop begins."""
+    signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
+    signal.alarm(LAST_RESORT_SECONDS)
+
+
+def say_goodbye(house: House) -> None:
+    """Tell people that the server goes away."""
+    with house.app.app_context():
+        for callback in _callbacks(house, "homechat_on_stop"):
+            try:
+                callback()
+            except Exception:
+                log.exception("something could not be said before the stop")
+
+
+def close_sockets(house: House) -> None:
+    """Close every live connection in good order; the clients come back by themselves."""
+    socketio = house.app.extensions.get("socketio")
+    if socketio is None or socketio.server is None:
+        return
+    for connection in list(socketio.server.eio.sockets.values()):
+        try:
+            connection.close(wait=False)
+        except Exception:
+            log.exception("a live connection could not be closed in good order")
+
+
+def close_database(house: House) -> None:
+    """Fold SQLite's write-ahead log into the database file, and let go of both."""
+    if "sqlalchemy" not in house.app.extensions:
+        return
+    with house.app.app_context():
+        engine = house.app.extensions["sqlalchemy"].engine
+        try:
+            if house.settings.sqlite_file:
+                connection = engine.raw_connection()
+                connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+                connection.close()
+            engine.dispose()
+        except Exception:
+            log.exception("the database was not closed in good order; nothing is lost")
+
+
+def _refuse_debugging(settings: Settings) -> None:
+    for name in ("FLASK_DEBUG", "FLASK_TESTING", "TESTING"):
+        if settings.environment == "production" and os.environ.get(name, "").lower() in _TRUE:
+            raise CannotStartError(
+                f"{name} is set, and HomeChat does not serve a real house that way. Take it out of the "
+                "environment, or set HOMECHAT_ENVIRONMENT=development."
+            )
+
+
+def _refuse_unmigrated(settings: Settings) -> None:
+    file = settings.sqlite_file
+    if file and not file.exists():
+        raise CannotStartError(f"There is no house at {file} yet. Make one with: flask prepare")
+    try:
+        present = revisions.present(settings.database_url)
+    except SQLAlchemyError as error:
+        raise CannotStartError(
+            f"The database cannot be read ({type(error).__name__}). "
+            "Check HOMECHAT_DATABASE_URL, and that the database is up."
+        ) from error
+    if present - revisions.known(paths.MIGRATIONS):
+        raise CannotStartError(
+            "This database was made by a newer HomeChat. Install that version, or restore an older backup."
+        )
+    if present != revisions.wanted(paths.MIGRATIONS):
+        raise CannotStartError(
+            "This database is of an older HomeChat. Bring it up to date with: flask prepare"
+        )
+
+
+def _allow_connections(settings: Settings) -> None:
+    """Each connection takes a file descriptor, and many systems start with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.max_connections + 512
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        if limit < wanted:
+            log.warning("this system allows %d open files, so fewer connections than wanted", limit)
+
+
+def _run_for_ever(callback: Callable[[], object], sleep: Callable[[float], object]) -> None:
+    while True:
+        try:
+            callback()
+        except Exception:
+            log.exception("a background task broke and starts again")
+            sleep(RESTART_SECONDS)
+        else:
+            return
+
+
+def _callbacks(house: House, name: str) -> Iterable[Callable[[], Any]]:
+    return list(house.app.extensions.get(name, ()))

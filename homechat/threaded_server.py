@@ -1,0 +1,146 @@
+"""Serve a house with ordinary threads (HOMECHAT_ASYNC_MODE=threading): Werkzeug's server, made fit for it.
+
+One thread a connection. Meant for a house of a few people and for machines on which eventlet does not run;
+the reverse proxy in front keeps slow strangers away from it.
+"""
+
+import logging
+import signal
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
+
+from homechat import serving
+from homechat.config import Settings
+from homechat.security.headers import refusal
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 0.2
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises CannotStartError with a sentence."""
+    family, address = serving.address_of(settings)
+    try:
+        listener = socket.create_server(address, family=family, backlog=512)
+    except OSError as error:
+        raise serving.cannot_listen(settings, error) from error
+    house = serving.open_house(settings, async_mode="threading")
+    server = _Server(listener, house)
+    listener.close()  # Werkzeug has its own copy
+    stop_asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop_asked.set())
+    serving.greet(house)
+    accepting = _spawn(server.serve_forever, 0.1)
+    serving.start_background(house, _spawn, time.sleep)
+    while not stop_asked.wait(1) and accepting.is_alive():
+        pass
+    serving.end_at_last()
+    serving.say_goodbye(house)
+    server.shutdown()
+    server.server_close()
+    time.sleep(FLUSH_SECONDS)
+    serving.close_sockets(house)
+    server.finish(serving.FINISH_SECONDS - FLUSH_SECONDS)
+    serving.close_database(house)
+
+
+def _spawn(function: Any, *args: Any) -> threading.Thread:
+    thread = threading.Thread(target=function, args=args, daemon=True)
+    thread.start()
+    return thread
+
+
+class _Server(ThreadedWSGIServer):
+    """Counts its connections: no more than allowed, and a stop can wait for those under way."""
+
+    daemon_threads = True
+
+    def __init__(self, listener: socket.socket, house: serving.House) -> None:
+        self.settings = house.settings
+        host, port = listener.getsockname()[:2]
+        super().__init__(host, port, house.app, handler=_Handler, fd=listener.fileno())
+        self._places = threading.BoundedSemaphore(house.settings.max_connections)
+        self._under_way = 0
+        self._changed = threading.Condition()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._places.acquire()
+        with self._changed:
+            self._under_way += 1
+        super().process_request(request, client_address)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
+            with self._changed:
+                self._under_way -= 1
+                self._changed.notify_all()
+
+    def finish(self, seconds: float) -> None:
+        """Wait for the connections under way, `seconds` at most."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._under_way, timeout=seconds)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        log.exception("a connection broke")
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002
+        """The request log is ours; what else Werkzeug has to say is an error."""
+        if type == "error":
+            log.error(message, *args)
+
+
+class _Handler(WSGIRequestHandler):
+    """One request per connection, with a time-out, and no word of the software."""
+
+    server: _Server
+    protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        super().setup()
+        self.connection.settimeout(self.server.settings.request_seconds)
+
+    def make_environ(self) -> "WSGIEnvironment":
+        environ = super().make_environ()
+        if "websocket" in environ.get("HTTP_UPGRADE", "").lower():
+            self.connection.settimeout(2 * self.server.settings.ping_seconds + 5)
+            environ["werkzeug.socket"] = _WholeSends(self.connection)
+        return environ
+
+    def send_response(self, code: int, message: str | None = None) -> None:
+        self.send_response_only(code, message)
+        self.send_header("Date", self.date_time_string())
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        self.close_connection = True
+        self.wfile.write(refusal(self.server.settings, code))
+
+    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+        """The request log is ours."""
+
+
+class _WholeSends:
+    """A socket whose `send` sends all, one caller at a time; simple-websocket counts on both."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._turn = threading.Lock()
+
+    def send(self, data: bytes) -> int:
+        with self._turn:
+            self._connection.sendall(data)
+        return len(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)

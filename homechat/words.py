@@ -1,0 +1,70 @@
+"""The words that scripts say in the browser, in the language of whoever reads the page.
+
+Every page carries them as JSON in `data-words`, and static/js/lib/words.js says them, as in
+`say("typing.one", { name })`, which fills in `{name}`. Keys, by what uses them:
+
+- message.*     one bubble: `deleted`, `edited`; how far one's own has come: `waiting`, `sent`, `read`,
+                `failed`; on a refused one `refused` (where the server gave no sentence), `retry`, `discard`
+- messages.*    the conversation: `new` (the line above unread); for screen readers `announced` (the name of
+                the log), `announcement` {name} {text}, `arrived` {count}
+- history.*     loading upwards: `loading`, `failed`
+- composer.*    the counter near the limit: `left` {count}, `too_many` {count}
+- typing.*      `one` {name}, `two` {first} {second}, `several`
+- connection.*  the pill: `connecting`, `offline`, `back`, `outdated`, `reload`, `ended`
+"""
+
+from __future__ import annotations
+
+from flask_babel import get_locale, ngettext
+from flask_babel import gettext as _
+
+Plurals = dict[str, str]
+
+# Between them, whole numbers of every plural category of every language (CLDR, plural rules).
+_SAMPLES = (0, 1, 2, 3, 5, 6, 7, 11, 20, 21, 100, 1_000_000)
+
+
+def words() -> dict[str, str | Plurals]:
+    """Return every text of the scripts by key, translated.
+
+    A text with a count comes as its plural forms by CLDR category.
+    """
+    return {
+        "message.deleted": _("This message was deleted."),
+        "message.edited": _("edited"),
+        "message.waiting": _("Waiting to be sent"),
+        "message.sent": _("Sent"),
+        "message.read": _("Read"),
+        "message.failed": _("Not sent"),
+        "message.refused": _("This message could not be sent."),
+        "message.retry": _("Try again"),
+        "message.discard": _("Delete"),
+        "messages.new": _("New messages"),
+        "messages.announced": _("News in this conversation"),
+        "messages.announcement": _("{name}: {text}"),
+        "messages.arrived": _plural("{count} new message", "{count} new messages"),
+        "history.loading": _("Loading older messages…"),
+        "history.failed": _("Couldn't load older messages. Try again."),
+        "composer.left": _plural("{count} character left", "{count} characters left"),
+        "composer.too_many": _plural("{count} character too many", "{count} characters too many"),
+        "typing.one": _("{name} is writing…"),
+        "typing.two": _("{first} and {second} are writing…"),
+        "typing.several": _("Several people are writing…"),
+        "connection.connecting": _("Connecting…"),
+        "connection.offline": _("You are offline. What you write will be sent later."),
+        "connection.back": _("Back online"),
+        "connection.outdated": _("HomeChat was updated."),
+        "connection.reload": _("Reload"),
+        "connection.ended": _("You are signed out on this device."),
+    }
+
+
+def _plural(one: str, many: str) -> Plurals:
+    """Return a text's forms by CLDR category ("one", "few", "other" …), those this language has."""
+    locale = get_locale()
+    if locale is None:
+        return {"one": one, "other": many}
+    forms: Plurals = {}
+    for count in _SAMPLES:
+        forms.setdefault(locale.plural_form(count), ngettext(one, many, count))
+    return forms
