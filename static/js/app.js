@@ -1,0 +1,20 @@
+// @ts-check
+// The one script of every page. It brings the elements to life; without it the pages work as plain pages.
+
+import { moveIn, me } from "./house.js";
+import "./elements/connection-pill.js";
+import "./elements/message-composer.js";
+import "./elements/message-list.js";
+import "./elements/room-list.js";
+import "./elements/theme-switch.js";
+import "./elements/typing-line.js";
+import { showPresence } from "./parts/presence.js";
+import { showRoomNews } from "./parts/room-header.js";
+import { keepTimes } from "./parts/time-texts.js";
+
+keepTimes(document);
+if (me) {
+  showPresence();
+  showRoomNews();
+  moveIn();
+}

@@ -1,0 +1,14 @@
+// @ts-check
+// Who is here, wherever a person is shown: any element with data-person-id and a .presence-dot inside.
+
+import { listen } from "../house.js";
+
+/** Keeps all dots of the page true. */
+export function showPresence() {
+  listen("presence:changed", ({ person_id, online }) => {
+    // <body> carries the reader's own id and contains everybody's dots.
+    for (const dot of document.querySelectorAll(`[data-person-id="${Number(person_id)}"]:not(body) .presence-dot`)) {
+      dot.toggleAttribute("data-online", online);
+    }
+  }, new AbortController().signal);
+}

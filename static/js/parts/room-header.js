@@ -1,0 +1,17 @@
+// @ts-check
+// The open room's name and state above the conversation.
+
+import { listen, openRoom } from "../house.js";
+
+/** Follows room:updated for the room that is open. */
+export function showRoomNews() {
+  listen("room:updated", ({ room_id, name, archived }) => {
+    if (room_id !== openRoom?.id) return;
+    // Where nobody writes any more, the server leaves out the composer; what was begun stays as a draft.
+    if (archived && document.querySelector("message-composer")) location.reload();
+    const title = document.querySelector(".conversation__title");
+    if (!title || !name || document.querySelector('.room-item--current[data-kind="direct"]')) return;
+    document.title = document.title.replace(title.textContent ?? "", name);
+    title.textContent = name;
+  }, new AbortController().signal);
+}
