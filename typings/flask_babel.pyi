@@ -11,13 +11,14 @@ class Domain:
     def get_translations(self) -> NullTranslations: ...
 
 class Babel:
+    @property
+    def domain_instance(self) -> Domain: ...
     def init_app(
         self,
         app: Flask,
         *,
         locale_selector: Callable[[], str] | None = ...,
         timezone_selector: Callable[[], str] | None = ...,
-        default_domain: Domain | None = ...,
     ) -> None: ...
 
 def get_locale() -> Locale | None: ...
