@@ -1,0 +1,165 @@
+"""A house with the cast in it: Ada (admin), Ben and Cleo (members), Gus (guest in one room), Rex (bot), Olga (guest, in no room)."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flask import Flask
+from flask.testing import FlaskClient
+
+from homechat import create_app
+from homechat.accounts import sessions
+from homechat.accounts.actions import NewPerson, create_person
+from homechat.accounts.models import User
+from homechat.accounts.queries import person_named
+from homechat.actor import Actor, Door, Role
+from homechat.config import Settings
+from homechat.database import db, transaction
+from homechat.household.actions import create_person_from_shell
+from homechat.messages.actions import send_message
+from homechat.rooms.actions import add_members, create_room, start_direct, welcome_home
+from homechat.rooms.models import Room
+from homechat.rooms.queries import home_room
+from homechat.security import passwords
+from homechat.security.policy import RoomKind
+from tests.server_process import prepare_house
+
+T = TypeVar("T")
+
+PASSWORD = "grey otters hum at noon"
+CAST = {"ada": Role.ADMIN, "ben": Role.MEMBER, "cleo": Role.MEMBER, "gus": Role.GUEST, "rex": Role.BOT, "olga": Role.GUEST}
+GENEROUS = {
+    "sign_in_limit": "1000/minute",
+    "sign_in_address_limit": "1000/minute",
+    "sign_up_limit": "1000/minute",
+    "messages_per_minute": 10_000,
+}
+
+
+class House:
+    """One house on disk and the application over it. Nothing is pushed between calls: each call has its own context."""
+
+    def __init__(self, data_dir: Path, **settings: Any) -> None:
+        self.data_dir = data_dir
+        self.settings = Settings(
+            data_dir=data_dir, secret_key="s" * 64, public_url="http://localhost", **{**GENEROUS, **settings}
+        )
+        self.app: Flask = create_app(self.settings)
+
+    def act(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Call an action or query as a door would, in a context of its own."""
+        with self.app.app_context():
+            return function(*args, **kwargs)
+
+    def actor(self, name: str, door: Door = Door.PAGE) -> Actor:
+        """Return a member of the cast as an actor."""
+        person = self.person(name)
+        return Actor(user_id=person.id, role=Role(person.role), door=door, address="192.0.2.7")
+
+    def person(self, name: str) -> User:
+        person = self.act(person_named, name)
+        assert person is not None, f"{name} does not live here"
+        return person
+
+    def id_of(self, name: str) -> int:
+        return self.person(name).id
+
+    def home(self) -> Room:
+        return self.act(home_room)
+
+    def room(self, owner: str, *others: str, name: str = "Garden", kind: RoomKind = RoomKind.PRIVATE, **more: Any) -> int:
+        """Make a room and return its id."""
+        ids = [self.id_of(other) for other in others]
+        return self.act(create_room, self.actor(owner), name=name, kind=kind, member_ids=ids, **more).id
+
+    def direct(self, name: str, *others: str) -> int:
+        return self.act(start_direct, self.actor(name), [self.id_of(other) for other in others]).id
+
+    def add(self, who: str, room_id: int, *names: str) -> None:
+        self.act(add_members, self.actor(who), room_id, [self.id_of(name) for name in names])
+
+    def say(self, name: str, room_id: int, body: str, client_id: str = "") -> int:
+        """Send a message and return its place in the room."""
+        client_id = client_id or f"test-{next(_numbers):08d}"
+        return self.act(send_message, self.actor(name), room_id=room_id, body=body, client_id=client_id).seq
+
+    def client(self, name: str | None = None) -> Browser:
+        """Return a browser without a screen; signed in as `name` unless None."""
+        browser = Browser(self)
+        if name is not None:
+            user = self.person(name)
+            token = self.act(sessions.open_session, self.actor(name), user)
+            browser.client.set_cookie(self.settings.session_cookie_name, token, secure=True, path="/")
+        return browser
+
+    @contextmanager
+    def rows(self) -> Iterator[Any]:
+        """Look into the tables."""
+        with self.app.app_context():
+            yield db.session
+
+
+class Browser:
+    """Flask's test client with the form token filled in, over https so that `Secure` cookies travel."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.client: FlaskClient = house.app.test_client()
+
+    def get(self, path: str, **kwargs: Any) -> Any:
+        return self.client.get(path, base_url="https://localhost", **kwargs)
+
+    def post(self, path: str, data: dict[str, Any] | None = None, *, form_on: str | None = None, **kwargs: Any) -> Any:
+        """Submit a form: its token is read from the page it stands on, as a browser would."""
+        token = self.form_token(form_on or "/me")
+        headers = {"Referer": "https://localhost/", **kwargs.pop("headers", {})}
+        return self.client.post(
+            path, data={"csrf_token": token, **(data or {})}, base_url="https://localhost", headers=headers, **kwargs
+        )
+
+    def form_token(self, page: str) -> str:
+        html = self.get(page, follow_redirects=True).get_data(as_text=True)
+        found = re.search(r'name="csrf_token" value="([^"]+)"', html)
+        assert found, f"no form on {page}"
+        return found[1]
+
+
+def build_cast(data_dir: Path) -> None:
+    """Put the cast into an empty house."""
+    prepare_house(data_dir)
+    house = House(data_dir)
+    with house.app.app_context():
+        password_hash = passwords.hash_password(PASSWORD)
+        create_person_from_shell(Actor.operator(), NewPerson("ada", "Ada", PASSWORD), role=Role.ADMIN)
+        for name, role in list(CAST.items())[1:]:
+            with transaction():
+                new = NewPerson(name, name.title(), PASSWORD)
+                welcome_home(create_person(Actor.operator(), new, role=role, password_hash=password_hash))
+        ada = person_named("ada")
+        gus = person_named("gus")
+        assert ada is not None
+        assert gus is not None
+        actor = Actor(ada.id, Role.ADMIN, Door.PAGE)
+        add_members(actor, home_room().id, [gus.id])
+        db.engine.dispose()
+
+
+def copy_house(source: Path, target: Path) -> Path:
+    shutil.copytree(source, target, dirs_exist_ok=True)
+    target.chmod(0o700)
+    return target
+
+
+def _count() -> Iterator[int]:
+    number = 0
+    while True:
+        number += 1
+        yield number
+
+
+_numbers = _count()

@@ -1,0 +1,122 @@
+"""People with real connections to a real server: pages by HTTP, events by python-socketio's own client over WebSocket."""
+
+from __future__ import annotations
+
+import html
+import re
+import threading
+import time
+from collections.abc import Callable
+from http.cookies import SimpleCookie
+from typing import Any
+
+import requests
+import socketio
+
+from tests.house import PASSWORD
+
+WAIT_SECONDS = 10
+
+
+class Talker:
+    """One person on one device. `events` is everything the server has told them, in order."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self.url = url
+        self.name = name
+        self.cookies: dict[str, str] = {}
+        self.events: list[tuple[str, dict[str, Any]]] = []
+        self.ended = threading.Event()
+        self._heard = threading.Condition()
+        self.socket = self._new_socket(url)
+
+    # pages
+
+    def request(self, method: str, path: str, **kwargs: Any) -> requests.Response:
+        """One request with our own cookie jar: http.cookiejar never sends `Secure` cookies to http://localhost."""
+        headers = {**kwargs.pop("headers", {}), "Cookie": self.cookie_header()}
+        reply = requests.request(method, self.url + path, headers=headers, allow_redirects=False, timeout=30, **kwargs)
+        for header in reply.raw.headers.getlist("Set-Cookie"):
+            for name, morsel in SimpleCookie(header).items():
+                self.cookies[name] = morsel.value
+        return reply
+
+    def get(self, path: str, **kwargs: Any) -> requests.Response:
+        return self.request("GET", path, **kwargs)
+
+    def post(self, path: str, data: dict[str, Any] | None = None, *, form_on: str = "/me", json: bool = False) -> requests.Response:
+        found = re.search(r'name="csrf_token" value="([^"]+)"', self.get(form_on).text)
+        assert found, f"no form on {form_on}"
+        headers = {"Accept": "application/json"} if json else {}
+        return self.request("POST", path, data={"csrf_token": html.unescape(found[1]), **(data or {})}, headers=headers)
+
+    def sign_in(self, password: str = PASSWORD) -> Talker:
+        reply = self.post("/sign-in", {"username": self.name, "password": password}, form_on="/sign-in")
+        assert reply.status_code == 302, reply.text
+        return self
+
+    def cookie_header(self) -> str:
+        return "; ".join(f"{name}={value}" for name, value in self.cookies.items() if value)
+
+    # events
+
+    def connect(self, *, origin: str | None = "", wait: bool = True) -> Talker:
+        """Open the live connection. origin: the page's own unless given; None sends none."""
+        self.ended.clear()
+        self.socket = self._new_socket(self.url if origin == "" else origin)
+        self.socket.connect(
+            self.url,
+            headers={"Cookie": self.cookie_header()},
+            transports=["websocket"],
+            wait_timeout=WAIT_SECONDS,
+        )
+        if wait:
+            self.hear("server:hello")
+        return self
+
+    def send(self, event: str, data: Any = None) -> dict[str, Any]:
+        """Send one event and return its ack."""
+        ack: dict[str, Any] = self.socket.call(event, data, timeout=WAIT_SECONDS)
+        return ack
+
+    def say(self, room_id: int, body: str, client_id: str) -> dict[str, Any]:
+        return self.send("message:send", {"room_id": room_id, "body": body, "client_id": client_id})
+
+    def heard(self, event: str) -> list[dict[str, Any]]:
+        with self._heard:
+            return [data for name, data in self.events if name == event]
+
+    def hear(
+        self, event: str, matches: Callable[[dict[str, Any]], bool] = lambda data: True, *, within: float = WAIT_SECONDS
+    ) -> dict[str, Any]:
+        """Return the first such event, waiting for it."""
+        deadline = time.monotonic() + within
+        with self._heard:
+            while True:
+                for name, data in self.events:
+                    if name == event and matches(data):
+                        return data
+                left = deadline - time.monotonic()
+                assert left > 0, f"{self.name} never heard {event}; heard {[name for name, _ in self.events]}"
+                self._heard.wait(left)
+
+    def forget(self) -> None:
+        """Start listening afresh."""
+        with self._heard:
+            self.events.clear()
+
+    def close(self) -> None:
+        if self.socket.connected:
+            self.socket.disconnect()
+
+    def _new_socket(self, origin: str | None) -> socketio.Client:
+        options = {"origin": origin} if origin is not None else {"suppress_origin": True}
+        client = socketio.Client(reconnection=False, handle_sigint=False, websocket_extra_options=options)
+        client.on("*", self._on_event)
+        client.on("disconnect", lambda *_: self.ended.set())
+        return client
+
+    def _on_event(self, name: str, *args: Any) -> None:
+        with self._heard:
+            self.events.append((name, args[0] if args else {}))
+            self._heard.notify_all()
