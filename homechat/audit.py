@@ -1,7 +1,7 @@
 """The audit log: who did what, when, through which door. Append-only and hash-chained; never secrets or bodies.
 
-Each row's hash covers the row before it. What is personal (address, user agent, detail) enters the hash only as a salted
-digest, so that erasing a person can blank those columns and their salt, and the chain still verifies.
+Each row's hash covers the row before it. What is personal (address, user agent, detail) enters the hash only as a
+salted digest, so that erasing a person can blank those columns and their salt, and the chain still verifies.
 """
 
 from __future__ import annotations
@@ -39,8 +39,6 @@ class Action(StrEnum):
     INVITE_USED = "invite_used"
     PERSON_CREATED = "person_created"
     ROLE_CHANGE = "role_change"
-    ACCOUNT_LOCKED = "account_locked"
-    ACCOUNT_UNLOCKED = "account_unlocked"
     ROOM_CREATED = "room_created"
     ROOM_CHANGED = "room_changed"
     ROOM_ARCHIVED = "room_archived"

@@ -1,4 +1,4 @@
-"""The operator's door: `flask …` on the box itself. Works with the server running or stopped; names the house it acts on."""
+"""The operator's door: `flask …` on the box itself, with the server running or stopped; names the house it acts on."""
 
 from __future__ import annotations
 

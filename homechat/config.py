@@ -132,7 +132,10 @@ class Settings:
         "5/minute", "Uses of invitations per address.", unit="rate", check=values.rate
     )
     page_limit: str = setting(
-        "1200/minute", "Requests for pages per address, a whole family's at once.", unit="rate", check=values.rate
+        "1200/minute",
+        "Requests for pages per address, a whole family's at once.",
+        unit="rate",
+        check=values.rate,
     )
     api_limit: str = setting("300/5 minutes", "Requests per API token.", unit="rate", check=values.rate)
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from flask import current_app, g, request
 from flask_babel import gettext as _
-from flask_socketio import ConnectionRefusedError, SocketIO
+from flask_socketio import ConnectionRefusedError as Refused
+from flask_socketio import SocketIO
 
 from homechat import clock
 from homechat.accounts import sessions
@@ -68,12 +69,12 @@ def _on_connect(auth: object = None) -> None:
     """Let a signed-in device in. Anything else, and any error on the way, refuses: never fail open."""
     try:
         socket, is_first = _let_in()
-    except ConnectionRefusedError:
+    except Refused:
         raise
     except Exception as error:
         log.exception("a connection could not be checked")
         presence.closed(request.sid)  # type: ignore[attr-defined]
-        raise ConnectionRefusedError(_("We can't let anybody in right now. Please try again.")) from error
+        raise Refused(_("We can't let anybody in right now. Please try again.")) from error
     if is_first:
         _tell_presence(socket.user_id, online=True)
     hello = ServerHello(
@@ -138,7 +139,7 @@ def _let_in() -> tuple[presence.LiveSocket, bool]:
     row = _session_of_this_request()
     mine = presence.live_sockets().of_person(row.user_id)
     if len(mine) >= settings().sockets_per_person:
-        raise ConnectionRefusedError(_("Too many open windows. Close some and try again."))
+        raise Refused(_("Too many open windows. Close some and try again."))
     g.person_id = row.user_id
     socket = presence.LiveSocket(
         sid=request.sid,  # type: ignore[attr-defined]
@@ -155,11 +156,11 @@ def _let_in() -> tuple[presence.LiveSocket, bool]:
 
 
 def _session_of_this_request() -> LoginSession:
-    """Return the device behind the handshake; browsers must name their origin, or another site could ride the cookie."""
+    """Return the device behind the handshake. A cookie needs a named origin, or another site could ride it."""
     token = request.cookies.get(settings().session_cookie_name)
     row = sessions.find_session(token) if token and request.origin else None
     if row is None:
-        raise ConnectionRefusedError(_("Please sign in first."))
+        raise Refused(_("Please sign in first."))
     return row
 
 

@@ -1,4 +1,4 @@
-"""A house with the cast in it: Ada (admin), Ben and Cleo (members), Gus (guest in one room), Rex (bot), Olga (guest, in no room)."""
+"""A house with the cast: Ada (admin), Ben and Cleo (members), Gus (guest, in home), Rex (bot), Olga (guest, in no room)."""
 
 from __future__ import annotations
 
@@ -32,7 +32,14 @@ from tests.server_process import prepare_house
 T = TypeVar("T")
 
 PASSWORD = "grey otters hum at noon"
-CAST = {"ada": Role.ADMIN, "ben": Role.MEMBER, "cleo": Role.MEMBER, "gus": Role.GUEST, "rex": Role.BOT, "olga": Role.GUEST}
+CAST = {
+    "ada": Role.ADMIN,
+    "ben": Role.MEMBER,
+    "cleo": Role.MEMBER,
+    "gus": Role.GUEST,
+    "rex": Role.BOT,
+    "olga": Role.GUEST,
+}
 GENEROUS = {
     "sign_in_limit": "1000/minute",
     "sign_in_address_limit": "1000/minute",
@@ -72,7 +79,9 @@ class House:
     def home(self) -> Room:
         return self.act(home_room)
 
-    def room(self, owner: str, *others: str, name: str = "Garden", kind: RoomKind = RoomKind.PRIVATE, **more: Any) -> int:
+    def room(
+        self, owner: str, *others: str, name: str = "Garden", kind: RoomKind = RoomKind.PRIVATE, **more: Any
+    ) -> int:
         """Make a room and return its id."""
         ids = [self.id_of(other) for other in others]
         return self.act(create_room, self.actor(owner), name=name, kind=kind, member_ids=ids, **more).id
@@ -114,12 +123,18 @@ class Browser:
     def get(self, path: str, **kwargs: Any) -> Any:
         return self.client.get(path, base_url="https://localhost", **kwargs)
 
-    def post(self, path: str, data: dict[str, Any] | None = None, *, form_on: str | None = None, **kwargs: Any) -> Any:
+    def post(
+        self, path: str, data: dict[str, Any] | None = None, *, form_on: str | None = None, **kwargs: Any
+    ) -> Any:
         """Submit a form: its token is read from the page it stands on, as a browser would."""
         token = self.form_token(form_on or "/me")
         headers = {"Referer": "https://localhost/", **kwargs.pop("headers", {})}
         return self.client.post(
-            path, data={"csrf_token": token, **(data or {})}, base_url="https://localhost", headers=headers, **kwargs
+            path,
+            data={"csrf_token": token, **(data or {})},
+            base_url="https://localhost",
+            headers=headers,
+            **kwargs,
         )
 
     def form_token(self, page: str) -> str:

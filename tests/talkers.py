@@ -1,4 +1,4 @@
-"""People with real connections to a real server: pages by HTTP, events by python-socketio's own client over WebSocket."""
+"""People with real connections to a real server: pages by HTTP, events by python-socketio over WebSocket."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ class Talker:
     def request(self, method: str, path: str, **kwargs: Any) -> requests.Response:
         """One request with our own cookie jar: http.cookiejar never sends `Secure` cookies to http://localhost."""
         headers = {**kwargs.pop("headers", {}), "Cookie": self.cookie_header()}
-        reply = requests.request(method, self.url + path, headers=headers, allow_redirects=False, timeout=30, **kwargs)
+        reply = requests.request(
+            method, self.url + path, headers=headers, allow_redirects=False, timeout=30, **kwargs
+        )
         for header in reply.raw.headers.getlist("Set-Cookie"):
             for name, morsel in SimpleCookie(header).items():
                 self.cookies[name] = morsel.value
@@ -44,11 +46,15 @@ class Talker:
     def get(self, path: str, **kwargs: Any) -> requests.Response:
         return self.request("GET", path, **kwargs)
 
-    def post(self, path: str, data: dict[str, Any] | None = None, *, form_on: str = "/me", json: bool = False) -> requests.Response:
+    def post(
+        self, path: str, data: dict[str, Any] | None = None, *, form_on: str = "/me", json: bool = False
+    ) -> requests.Response:
         found = re.search(r'name="csrf_token" value="([^"]+)"', self.get(form_on).text)
         assert found, f"no form on {form_on}"
         headers = {"Accept": "application/json"} if json else {}
-        return self.request("POST", path, data={"csrf_token": html.unescape(found[1]), **(data or {})}, headers=headers)
+        return self.request(
+            "POST", path, data={"csrf_token": html.unescape(found[1]), **(data or {})}, headers=headers
+        )
 
     def sign_in(self, password: str = PASSWORD) -> Talker:
         reply = self.post("/sign-in", {"username": self.name, "password": password}, form_on="/sign-in")
@@ -87,7 +93,11 @@ class Talker:
             return [data for name, data in self.events if name == event]
 
     def hear(
-        self, event: str, matches: Callable[[dict[str, Any]], bool] = lambda data: True, *, within: float = WAIT_SECONDS
+        self,
+        event: str,
+        matches: Callable[[dict[str, Any]], bool] = lambda data: True,
+        *,
+        within: float = WAIT_SECONDS,
     ) -> dict[str, Any]:
         """Return the first such event, waiting for it."""
         deadline = time.monotonic() + within

@@ -17,11 +17,11 @@ from flask import Flask
 from flask_limiter import Limiter
 
 from homechat import clock
+from homechat.addresses import address_key
 from homechat.config import Settings
 from homechat.errors import TooMany
 from homechat.security import limit_storage, limits
 from homechat.security.limit_storage import HouseholdStorage, MovingWindows
-from homechat.addresses import address_key
 from homechat.security.limits import BUDGETS, Budget, Budgets, init_limits
 
 ADA, BEN = 1, 2

@@ -21,7 +21,6 @@ from homechat.errors import Forbidden, Invalid, NotFound
 from homechat.household.models import Invitation
 from homechat.realtime import presence
 from homechat.rooms.actions import create_home, welcome_home, welcome_into
-from homechat.rooms.models import Room
 from homechat.rooms.queries import RoomInHand, look_up_room
 from homechat.security import limits, passwords
 from homechat.security.policy import HouseRight, RoomKind, RoomRight, house_right

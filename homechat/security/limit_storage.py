@@ -107,7 +107,7 @@ class HouseholdStorage(Storage, MovingWindowSupport):
     a Redis that hangs holds up one request in a while and not all of them.
     """
 
-    STORAGE_SCHEME = [SCHEME]  # noqa: RUF012 - as the library declares it
+    STORAGE_SCHEME = [SCHEME]
 
     def __init__(
         self, uri: str = f"{SCHEME}://", *, redis_url: str = "", wrap_exceptions: bool = False
