@@ -30,6 +30,7 @@ class Actor:
     """One person (or the house itself) acting once.
 
     user_id: None for strangers and for the house.  session_id: the login session behind a page or socket.
+    socket_id: the connection behind a socket event.
     address, user_agent: as the door saw them, for limits and the audit log.
     """
 
@@ -39,6 +40,7 @@ class Actor:
     address: str = ""
     user_agent: str = ""
     session_id: int | None = None
+    socket_id: str = ""
     scopes: frozenset[str] = frozenset()
 
     @classmethod

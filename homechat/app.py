@@ -9,10 +9,12 @@ from homechat.accounts.views import blueprint as accounts
 from homechat.config import Settings
 from homechat.database import db, engine_options
 from homechat.doors import people, replies
+from homechat.doors.forms import StorableNumber
 from homechat.extensions import babel, csrf, limiter, login_manager, migrate, socketio
 from homechat.household.views import blueprint as household
 from homechat.messages import listeners as messages_listeners
 from homechat.messages import sockets as messages_sockets
+from homechat.messages import typing
 from homechat.messages.views import blueprint as messages
 from homechat.operations import duties
 from homechat.operations.health import blueprint as health
@@ -39,6 +41,7 @@ def build_app(settings: Settings | None, *, async_mode: str) -> Flask:
     _configure(app, settings)
     app.extensions["homechat_settings"] = settings
     app.extensions["homechat_live_sockets"] = LiveSockets()
+    app.extensions["homechat_typing"] = typing.Windows()
 
     db.init_app(app)
     migrate.init_app(app, db, directory=str(paths.MIGRATIONS))
@@ -51,6 +54,7 @@ def build_app(settings: Settings | None, *, async_mode: str) -> Flask:
     login_manager.request_loader(lambda request: people.load_session_from_cookie())
     people.deny_by_default(app)
     replies.give_errors_words(app)
+    app.url_map.converters["int"] = StorableNumber
     for feature in FEATURES:
         app.register_blueprint(feature)
     for unlimited in (pages, health):

@@ -28,6 +28,9 @@ from homechat.operations import duties
 P = ParamSpec("P")
 R = TypeVar("R")
 
+# Plain texts: of an enum, click offers the names of its members, ADMIN and so on.
+ROLES = click.Choice([Role.ADMIN.value, Role.MEMBER.value, Role.GUEST.value])
+
 user = AppGroup("user", help="People of the house.")
 config_group = AppGroup("config", help="Settings of this installation.")
 audit_group = AppGroup("audit", help="The audit log.")
@@ -88,9 +91,7 @@ def config_show() -> None:
 
 @user.command("create")
 @click.argument("name")
-@click.option(
-    "--role", type=click.Choice([Role.ADMIN, Role.MEMBER, Role.GUEST]), default=Role.MEMBER, show_default=True
-)
+@click.option("--role", type=ROLES, default=Role.MEMBER.value, show_default=True)
 @click.option("--display-name", default="", help="What others see; the name itself when left out.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input: one line.")
 @about_a_house
@@ -113,7 +114,7 @@ def user_list() -> None:
 
 @user.command("role")
 @click.argument("name")
-@click.argument("role", type=click.Choice([Role.ADMIN, Role.MEMBER, Role.GUEST]))
+@click.argument("role", type=ROLES)
 @about_a_house
 def user_role(name: str, role: str) -> None:
     """Give somebody another role; their open windows reconnect with it."""

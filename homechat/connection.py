@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import Any
 
-from flask import current_app, g, request
+from flask import Flask, current_app, g, request
 from flask_babel import gettext as _
 from flask_socketio import ConnectionRefusedError as Refused
 from flask_socketio import SocketIO
@@ -13,16 +14,22 @@ from flask_socketio import SocketIO
 from homechat import clock
 from homechat.accounts import sessions
 from homechat.accounts.models import LoginSession, User
+from homechat.actor import Role
 from homechat.config import Settings
 from homechat.database import db, transaction
 from homechat.doors.events import Json, Sender, dispatch
 from homechat.doors.people import client_address, settings
+from homechat.errors import Unavailable
 from homechat.extensions import socketio
+from homechat.messages import typing
+from homechat.messages.listeners import show_room
 from homechat.realtime import presence
 from homechat.realtime.events import (
     CONTRACT_VERSION,
     PresenceChanged,
+    RoomLeft,
     ServerHello,
+    announce,
     person_audience,
     room_audience,
     session_audience,
@@ -68,15 +75,13 @@ def socketio_options(settings: Settings, *, async_mode: str) -> dict[str, Any]:
 def _on_connect(auth: object = None) -> None:
     """Let a signed-in device in. Anything else, and any error on the way, refuses: never fail open."""
     try:
-        socket, is_first = _let_in()
+        socket = _let_in()
     except Refused:
         raise
     except Exception as error:
         log.exception("a connection could not be checked")
-        presence.closed(request.sid)  # type: ignore[attr-defined]
+        _forget(request.sid)  # type: ignore[attr-defined]
         raise Refused(_("We can't let anybody in right now. Please try again.")) from error
-    if is_first:
-        _tell_presence(socket.user_id, online=True)
     hello = ServerHello(
         contract=CONTRACT_VERSION,
         build=current_app.extensions["homechat_build"],
@@ -93,19 +98,9 @@ def _say_hello(hello: ServerHello, sid: str) -> None:
 
 
 def _on_disconnect(reason: object = None) -> None:
-    socket = presence.closed(request.sid)  # type: ignore[attr-defined]
-    if socket is None:
-        return
-    app = current_app._get_current_object()  # type: ignore[attr-defined]
-    user_id = socket.user_id
-
-    def tell_if_still_gone() -> None:
-        socketio.sleep(OFFLINE_GRACE_SECONDS)
-        with app.app_context():
-            if user_id not in presence.online_among([user_id]):
-                _tell_presence(user_id, online=False)
-
-    socketio.start_background_task(tell_if_still_gone)
+    socket = _forget(request.sid)  # type: ignore[attr-defined]
+    if socket is not None:
+        typing.window_closed(socket)
 
 
 def _on_any_event(name: str, *args: Any) -> Json:
@@ -120,39 +115,65 @@ def _on_any_event(name: str, *args: Any) -> Json:
 def look_again() -> None:
     """Compare every socket of this process with the database: end those signed out, narrow or widen the others."""
     sockets = presence.live_sockets().all()
-    still = sessions.live_session_ids([socket.session_id for socket in sockets])
-    presence.cut(
-        [socket for socket in sockets if socket.session_id not in still],
-        reason="revoked",
-        sentence=_("This device was signed out."),
-    )
+    roles = sessions.roles_by_live_session([socket.session_id for socket in sockets])
     rooms = room_ids_by_person({socket.user_id for socket in sockets})
     for socket in sockets:
-        if socket.session_id in still:
+        role = roles.get(socket.session_id)
+        if role is None:
+            presence.cut([socket], reason="revoked", sentence=_("This device was signed out."))
+        elif role is not socket.role:
+            sentence = _("What you may do here has changed. Please reload.")
+            presence.cut([socket], reason="role_changed", sentence=sentence)
+        else:
             for room_id in socket.rooms - rooms[socket.user_id]:
+                tell(RoomLeft(room_id=room_id), socket.sid)
                 presence.stop_listening(socket, room_id)
             for room_id in rooms[socket.user_id] - socket.rooms:
                 presence.listen(socket, room_id)
+                show_room(room_id, socket.user_id, socket.sid)
 
 
-def _let_in() -> tuple[presence.LiveSocket, bool]:
+def _let_in() -> presence.LiveSocket:
     row = _session_of_this_request()
-    mine = presence.live_sockets().of_person(row.user_id)
-    if len(mine) >= settings().sockets_per_person:
-        raise Refused(_("Too many open windows. Close some and try again."))
     g.person_id = row.user_id
     socket = presence.LiveSocket(
         sid=request.sid,  # type: ignore[attr-defined]
         user_id=row.user_id,
         session_id=row.id,
+        role=Role(row.user.role),
     )
+    # Remembered before it is let in: whoever takes the session away meanwhile must find it.
+    if not presence.live_sockets().add(socket, at_most=settings().sockets_per_person):
+        raise Refused(_("Too many open windows. Close some and try again."))
     server = socketio.server
     for audience in (person_audience(socket.user_id), session_audience(socket.session_id)):
         server.enter_room(socket.sid, audience, namespace=presence.NAMESPACE)
-    is_first = presence.opened(socket)
+    with transaction():
+        if presence.opened(socket):
+            _announce_presence(socket.user_id, online=True)
     for room_id in room_ids_of(socket.user_id):
         presence.listen(socket, room_id)
-    return socket, is_first
+    return socket
+
+
+def _forget(sid: str) -> presence.LiveSocket | None:
+    """Forget a socket and return it, or None when it never got in; a little later others see its person leave."""
+    socket = presence.live_sockets().remove(sid)
+    if socket is not None:
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        socketio.start_background_task(_strike_off, app, socket)
+    return socket
+
+
+def _strike_off(app: Flask, socket: presence.LiveSocket) -> None:
+    """Take a socket that is gone off the list, however long the database takes; the last one's person is offline."""
+    while True:
+        socketio.sleep(OFFLINE_GRACE_SECONDS)
+        with app.app_context(), suppress(Unavailable):
+            with transaction():
+                if presence.closed(socket):
+                    _announce_presence(socket.user_id, online=False)
+            return
 
 
 def _session_of_this_request() -> LoginSession:
@@ -164,12 +185,11 @@ def _session_of_this_request() -> LoginSession:
     return row
 
 
-def _tell_presence(user_id: int, *, online: bool) -> None:
+def _announce_presence(user_id: int, *, online: bool) -> None:
+    """Within the transaction that decided it, so that coming and going are told in the order they happened."""
     now = clock.now()
     if not online:
-        with transaction() as session:
-            session.get_one(User, user_id).last_seen_at = now
-    audience = [person_audience(user_id), *map(room_audience, room_ids_of(user_id))]
+        db.session.get_one(User, user_id).last_seen_at = now
+    audience = [room_audience(room_id) for room_id in room_ids_of(user_id)]
     last_seen_at = None if online else clock.as_iso(now)
-    tell(PresenceChanged(person_id=user_id, online=online, last_seen_at=last_seen_at), audience)
-    db.session.remove()
+    announce(PresenceChanged(person_id=user_id, online=online, last_seen_at=last_seen_at), audience)

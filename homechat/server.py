@@ -57,10 +57,11 @@ def _patch_standard_library() -> None:
 
 def _serve(settings: Settings) -> None:
     import eventlet
-    from eventlet import tpool, wsgi
+    from eventlet import tpool, websocket, wsgi
 
-    from homechat import offload, serving
+    from homechat import offload, serving, websocket_repairs
 
+    websocket_repairs.repair_eventlet(websocket)
     listener = _listen(settings)
     offload.install(tpool.execute)
     house = serving.open_house(settings, async_mode="eventlet")
@@ -84,10 +85,10 @@ def _serve(settings: Settings) -> None:
     stop_asked.wait()
     if server.dead:
         server.wait()  # raises what ended it
-    _stop(house, server)
+    _stop(house, server, listener)
 
 
-def _stop(house: "House", server: Any) -> None:
+def _stop(house: "House", server: Any, listener: Any) -> None:
     """Tell everybody, stop accepting, let requests under way finish, close the database."""
     import eventlet
 
@@ -101,6 +102,7 @@ def _stop(house: "House", server: Any) -> None:
     with eventlet.Timeout(serving.FINISH_SECONDS - 2 * FLUSH_SECONDS, False):
         # SystemExit is how eventlet's server is asked to accept no more; it then waits for what is under way.
         server.kill(SystemExit)
+        listener.close()
         server.wait()
     serving.close_database(house)
 
@@ -178,4 +180,7 @@ def _protocol(settings: Settings) -> type[Any]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # everything is closed; threads that still hang must not hold up the end

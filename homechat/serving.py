@@ -17,8 +17,9 @@ from typing import Any
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from homechat import create_app, data_folder, front, logs, paths, revisions
+from homechat import create_app, data_folder, front, logs, paths, revisions, websocket_repairs
 from homechat.config import CannotStartError, Settings, prepare
+from homechat.strangers import Strangers
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class House:
 
     app: Flask
     settings: Settings
+    strangers: Strangers
 
 
 def open_house(settings: Settings, *, async_mode: str) -> House:
@@ -49,7 +51,12 @@ def open_house(settings: Settings, *, async_mode: str) -> House:
     if settings.environment == "production" and (app.debug or app.testing):
         raise CannotStartError("HomeChat does not serve with debugging or testing turned on.")
     front.install(app, settings)
-    return House(app, settings)
+    websocket_repairs.repair_engineio()
+    strangers = Strangers(
+        app.extensions["socketio"].server, at_most_per_address=settings.anonymous_sockets_per_address
+    )
+    strangers.watch()
+    return House(app, settings, strangers)
 
 
 def greet(house: House) -> None:
@@ -65,6 +72,7 @@ def greet(house: House) -> None:
 
 def start_background(house: House, spawn: Callable[..., object], sleep: Callable[[float], object]) -> None:
     """Run each background callable in a task of its own, made by `spawn(function, *args)`."""
+    spawn(_run_for_ever, lambda: house.strangers.send_away_for_ever(sleep), sleep)
     for callback in _callbacks(house, "homechat_background"):
         spawn(_run_for_ever, callback, sleep)
 
@@ -107,10 +115,7 @@ def say_goodbye(house: House) -> None:
 
 def close_sockets(house: House) -> None:
     """Close every live connection in good order; the clients come back by themselves."""
-    socketio = house.app.extensions.get("socketio")
-    if socketio is None or socketio.server is None:
-        return
-    for connection in list(socketio.server.eio.sockets.values()):
+    for connection in list(house.app.extensions["socketio"].server.eio.sockets.values()):
         try:
             connection.close(wait=False)
         except Exception:
@@ -119,8 +124,6 @@ def close_sockets(house: House) -> None:
 
 def close_database(house: House) -> None:
     """Fold SQLite's write-ahead log into the database file, and let go of both."""
-    if "sqlalchemy" not in house.app.extensions:
-        return
     with house.app.app_context():
         engine = house.app.extensions["sqlalchemy"].engine
         try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from homechat import serving
+from homechat import serving, websocket_repairs
 from homechat.config import Settings
 from homechat.security.headers import refusal
 
@@ -33,6 +33,7 @@ def serve(settings: Settings) -> None:
     except OSError as error:
         raise serving.cannot_listen(settings, error) from error
     house = serving.open_house(settings, async_mode="threading")
+    websocket_repairs.bound_simple_websocket(house.app.extensions["socketio"].server.eio)
     server = _Server(listener, house)
     listener.close()  # Werkzeug has its own copy
     stop_asked = threading.Event()

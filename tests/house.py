@@ -1,4 +1,4 @@
-"""A house with the cast: Ada (admin), Ben and Cleo (members), Gus (guest, in home), Rex (bot), Olga (guest, in no room)."""
+"""A house with the cast: Ada (admin), Ben, Cleo (members), Gus (guest, in home), Rex (bot), Olga (guest, in no room)."""
 
 from __future__ import annotations
 
@@ -53,9 +53,8 @@ class House:
 
     def __init__(self, data_dir: Path, **settings: Any) -> None:
         self.data_dir = data_dir
-        self.settings = Settings(
-            data_dir=data_dir, secret_key="s" * 64, public_url="http://localhost", **{**GENEROUS, **settings}
-        )
+        given = {"public_url": "http://localhost", **GENEROUS, **settings}
+        self.settings = Settings(data_dir=data_dir, secret_key="s" * 64, **given)
         self.app: Flask = create_app(self.settings)
 
     def act(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:

@@ -19,7 +19,10 @@ def make_app(settings):
     init_headers(app, settings)
     app.register_blueprint(pages.pages)
     SocketIO().init_app(
-        app, async_mode="threading", transports=["websocket"], cors_allowed_origins=[settings.origin]
+        app,
+        async_mode="threading",
+        transports=["websocket"],
+        cors_allowed_origins=[settings.origin, *settings.allowed_origins],
     )
     private = {"Cache-Control": "private, no-cache"}
     add(app, "/ok", lambda: "ok")

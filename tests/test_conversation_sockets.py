@@ -14,7 +14,9 @@ pytestmark = pytest.mark.sockets
 MakeTalker = Callable[..., Talker]
 
 
-def test_a_message_reaches_everyone_in_the_room_and_nobody_else(talker: MakeTalker, shared_house: House) -> None:
+def test_a_message_reaches_everyone_in_the_room_and_nobody_else(
+    talker: MakeTalker, shared_house: House
+) -> None:
     room = shared_house.room("ada", "ben", name="Kitchen talk")
     ada, ben, cleo = talker("ada"), talker("ben"), talker("cleo")
 
@@ -48,13 +50,17 @@ def test_each_message_of_a_room_has_the_next_place(talker: MakeTalker, shared_ho
     room = shared_house.room("ada", "ben", name="Places")
     ada, ben = talker("ada"), talker("ben")
 
-    places = [who.say(room, str(n), f"place-{n:03d}")["message"]["seq"] for n, who in enumerate([ada, ben] * 4)]
+    places = [
+        who.say(room, str(n), f"place-{n:03d}")["message"]["seq"] for n, who in enumerate([ada, ben] * 4)
+    ]
 
     assert places == list(range(1, 9))
 
 
 @pytest.mark.parametrize("stranger", ["ben", "olga"])
-def test_a_room_of_others_is_not_found_by_any_event(talker: MakeTalker, shared_house: House, stranger: str) -> None:
+def test_a_room_of_others_is_not_found_by_any_event(
+    talker: MakeTalker, shared_house: House, stranger: str
+) -> None:
     room = shared_house.room("ada", "cleo", name=f"Secret of {stranger}")
     person = talker(stranger)
 
@@ -72,7 +78,9 @@ def test_a_room_of_others_is_not_found_by_any_event(talker: MakeTalker, shared_h
     assert {ack["error"] for ack in acks} == {missing["error"]}
 
 
-def test_a_public_room_can_be_seen_but_not_read_before_joining(talker: MakeTalker, shared_house: House) -> None:
+def test_a_public_room_can_be_seen_but_not_read_before_joining(
+    talker: MakeTalker, shared_house: House
+) -> None:
     from homechat.security.policy import RoomKind
 
     room = shared_house.room("ada", name="Open house", kind=RoomKind.PUBLIC)
@@ -139,7 +147,11 @@ def test_reading_on_one_device_clears_the_badge_on_the_other(talker: MakeTalker,
     assert ack == {"ok": True, "unread": 0}
     told = tablet.hear("unread:changed", lambda data: data["room_id"] == room)
     assert told == {"room_id": room, "unread": 0, "last_read_seq": last}
-    assert ada.hear("room:read") == {"room_id": room, "person_id": shared_house.id_of("ben"), "last_read_seq": last}
+    assert ada.hear("room:read") == {
+        "room_id": room,
+        "person_id": shared_house.id_of("ben"),
+        "last_read_seq": last,
+    }
     assert _line(tablet, room)["unread"] == 0
 
 
@@ -254,7 +266,9 @@ def test_messages_of_one_minute_are_limited_over_sockets_and_pages_together(
         ada = Talker(server.url, "ada").sign_in().connect()
         for number in range(3):
             assert ada.say(room, "socket", f"socket-{number:03d}")["ok"] is True
-            page = ada.post(f"/rooms/{room}/messages", {"body": "page", "client_id": f"page-{number:05d}"}, json=True)
+            page = ada.post(
+                f"/rooms/{room}/messages", {"body": "page", "client_id": f"page-{number:05d}"}, json=True
+            )
             assert page.status_code == 200
 
         refused = ada.say(room, "one too many", "socket-999")

@@ -1,26 +1,48 @@
-"""The documents are true: every event, field, setting and audit action is in them, and nothing that is not there."""
+"""The documents are true: every event, field, setting, right and audit action is in them, and nothing besides."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from pathlib import Path
+from typing import Any
 
-from homechat import audit, config
+import pytest
+
+from homechat import audit, config, settings
+from homechat.actor import Role
 from homechat.app import build_app  # noqa: F401  (importing it registers every event)
+from homechat.config_fields import shown
 from homechat.doors.events import EVENTS
 from homechat.realtime import events
 from homechat.realtime.events import ServerEvent
+from homechat.security.policy import (
+    HOUSE_RIGHTS,
+    HouseRight,
+    RoomFacts,
+    RoomKind,
+    RoomRight,
+    RoomRole,
+    room_rights,
+)
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
 
 
-def rows(document: str, heading: str) -> dict[str, str]:
-    """Return the table rows below a heading: the first cell's name → the whole row."""
-    text = (DOCS / document).read_text()
-    section = text.split(f"## {heading}", 1)[1].split("\n## ", 1)[0] if heading else text
-    found = re.findall(r"^\| `([^`]+)` \|(.*)\|$", section, re.MULTILINE)
-    return dict(found)
+def section(document: str, heading: str = "") -> str:
+    """Return the text below a heading of the second level, or the whole document."""
+    text = (DOCS / document).read_text(encoding="utf-8")
+    return text.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0] if heading else text
+
+
+def rows(document: str, heading: str = "") -> dict[str, str]:
+    """Return the table rows below a heading: the first cell's name → the other cells."""
+    return dict(re.findall(r"^\| `([^`]+)` \|(.*)\|$", section(document, heading), re.MULTILINE))
+
+
+# events
 
 
 def server_events() -> dict[str, type[ServerEvent]]:
@@ -48,18 +70,145 @@ def test_the_realtime_document_names_every_event_that_the_server_tells() -> None
 
 def test_the_realtime_document_names_every_field_that_the_server_tells() -> None:
     documented = rows("realtime.md", "From the server")
-    whole = (DOCS / "realtime.md").read_text()
+    whole = section("realtime.md")
     for name, event in server_events().items():
         text = whole.split("### A message", 1)[1] if name == "message:posted" else documented[name]
         fields = {"name" if field.name == "room_name" else field.name for field in dataclasses.fields(event)}
         assert {field for field in fields if f"`{field}`" not in text} == set(), name
 
 
+# the audit log
+
+
 def test_the_audit_document_names_every_action() -> None:
-    assert set(rows("audit.md", "")) == {action.value for action in audit.Action}
+    assert set(rows("audit.md")) == {action.value for action in audit.Action}
 
 
-def test_the_settings_document_names_every_setting_with_its_default() -> None:
-    documented = rows("settings.md", "")
-    settings = {field.name for field in dataclasses.fields(config.Settings)} - {"origins"}
-    assert set(documented) == {config.env_name(name) for name in settings}
+# settings
+
+
+def machine_fields() -> list[dataclasses.Field[Any]]:
+    return [field for field in dataclasses.fields(config.Settings) if field.name != "origins"]
+
+
+def machine_lines() -> list[str]:
+    """Return the lines of the table of settings as the code has them."""
+    return [
+        f"| `{config.env_name(field.name)}` | {_default(field)} | {_unit(field)} | {field.metadata['meaning']} |"
+        for field in machine_fields()
+    ]
+
+
+def household_lines() -> list[str]:
+    """Return the lines of the table of household settings as the code has them."""
+    shown_ones = [each for each in settings.EVERY_SETTING if each is not settings.SETUP_TOKEN_DIGEST]
+    return [f"| `{each.key}` | {_written(each.default)} | {each.meaning} |" for each in shown_ones]
+
+
+def _default(field: dataclasses.Field[Any]) -> str:
+    words: str = field.metadata["shown_default"]
+    if words:
+        return f"`{words}`" if "<" in words else words
+    return _written(shown(field, field.default))
+
+
+def _written(value: object) -> str:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return f"`{text}`" if text else "none"
+
+
+def _unit(field: dataclasses.Field[Any]) -> str:
+    facts = field.metadata
+    parts = [facts["unit"]] if facts["unit"] else []
+    if facts["at_least"] is not None:
+        parts.append(f"{facts['at_least']} to {facts['at_most']}")
+    if facts["choices"]:
+        parts.append(" or ".join(f"`{choice}`" for choice in facts["choices"]))
+    if field.type is bool:
+        parts.append("`true` or `false`")
+    if facts["secret"]:
+        parts.append("*secret*")
+    return ", ".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("heading", "lines"), [("Of the machine", machine_lines()), ("Of the household", household_lines())]
+)
+def test_the_settings_document_has_every_setting_as_the_code_has_it(heading: str, lines: list[str]) -> None:
+    written = [line for line in section("settings.md", heading).splitlines() if line.startswith("| `")]
+
+    missing = [line for line in lines if line not in written]
+
+    assert not missing, "docs/settings.md lacks these lines:\n" + "\n".join(missing)
+    assert written == lines, "docs/settings.md has lines besides, or in another order"
+
+
+def test_the_settings_document_says_which_settings_have_no_effect_yet() -> None:
+    code = "".join(
+        file.read_text(encoding="utf-8")
+        for file in (ROOT / "homechat").rglob("*.py")
+        if not file.name.startswith("config")
+    )
+    idle = {field.name for field in machine_fields() if not re.search(rf"\b{field.name}\b", code)}
+
+    said = re.findall(r"^- `(HOMECHAT_[A-Z_]+)`", section("settings.md", "Not in effect yet"), re.MULTILINE)
+
+    assert set(said) == {config.env_name(name) for name in idle}
+
+
+# rights
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip("|").split("|")]
+
+
+def test_the_permissions_document_says_who_has_each_right_in_the_house() -> None:
+    documented = rows("permissions.md", "In the house")
+    roles = [Role.ADMIN, Role.MEMBER, Role.GUEST, Role.BOT]
+
+    assert set(documented) == {right.value for right in HouseRight}
+    for right in HouseRight:
+        _what, *answers = cells(documented[right])
+        expected = ["yes" if role in HOUSE_RIGHTS[right] else "no" for role in roles]
+        # A setting of the house may give more than the role does, and then the cell says which.
+        assert [answer.split(",")[0] for answer in answers] == expected, right
+
+
+def test_the_permissions_document_explains_each_right_in_a_room() -> None:
+    assert set(rows("permissions.md", "What one can do in a room")) == {right.value for right in RoomRight}
+
+
+WHO: dict[str, list[tuple[Role, RoomRole | None]]] = {
+    "Admin, not in it": [(Role.ADMIN, None)],
+    "Member, not in it": [(Role.MEMBER, None)],
+    "Guest or bot, not in it": [(Role.GUEST, None), (Role.BOT, None)],
+    "Owner": [(Role.ADMIN, RoomRole.OWNER), (Role.MEMBER, RoomRole.OWNER)],
+    "Admin, in it": [(Role.ADMIN, RoomRole.MEMBER)],
+    "Member, in it": [(Role.MEMBER, RoomRole.MEMBER)],
+    "Guest or bot, in it": [
+        *itertools.product([Role.GUEST, Role.BOT], [RoomRole.MEMBER, RoomRole.OWNER]),
+    ],
+}
+ROOMS = {
+    "Public": RoomFacts(RoomKind.PUBLIC),
+    "home": RoomFacts(RoomKind.PUBLIC, is_home=True),
+    "Private": RoomFacts(RoomKind.PRIVATE),
+    "Direct": RoomFacts(RoomKind.DIRECT),
+    "Archived": RoomFacts(RoomKind.PUBLIC, is_archived=True),
+}
+
+
+def test_the_permissions_document_says_who_may_do_what_in_a_room() -> None:
+    table = [
+        cells(line)
+        for line in section("permissions.md", "In a room").splitlines()
+        if line.startswith("|") and not line.startswith("|--")
+    ]
+    assert table[0] == ["Who", *ROOMS]
+    assert [line[0] for line in table[1:]] == list(WHO)
+    for (who, standings), line in zip(WHO.items(), table[1:], strict=True):
+        for (name, room), cell in zip(ROOMS.items(), line[1:], strict=True):
+            said = set(re.findall(r"`(\w+)`", cell))
+            for role, here in standings:
+                assert said == room_rights(role, room=room, here=here), f"{who} in a room: {name}"

@@ -42,8 +42,11 @@ class NewPerson:
     password: str
 
 
-def check_new_person(new: NewPerson) -> NewPerson:
-    """Return `new` with its names tidied. Raises Invalid, naming every field that does not do."""
+def check_new_person(new: NewPerson, *, house_name: str = "") -> NewPerson:
+    """Return `new` with its names tidied. Raises Invalid, naming every field that does not do.
+
+    house_name: the name that the house is about to get, when it is being founded.
+    """
     username = new.username.strip().lower()
     fields: dict[str, str] = {}
     if not USERNAME.fullmatch(username):
@@ -54,7 +57,7 @@ def check_new_person(new: NewPerson) -> NewPerson:
             "Keep the name to %(number)d characters.", number=DISPLAY_NAME_MAX_CHARACTERS
         )
     try:
-        _check_password(new.password, username)
+        _check_password(new.password, username, house_name=house_name)
     except Invalid as error:
         fields["password"] = error.message
     if fields:
@@ -108,8 +111,12 @@ def sign_in(actor: Actor, *, username: str, password: str) -> tuple[User, str]:
     return user, sessions.open_session(actor, user)
 
 
-def change_password(actor: Actor, *, current: str, new: str) -> None:
-    """Give the actor a new password and sign out their other devices. Raises Invalid, naming the field."""
+def change_password(actor: Actor, *, current: str, new: str) -> str:
+    """Give the actor a new password, sign out all their devices, and return this one's new secret.
+
+    This device gets another cookie too: the old one may be in the hands that the new password is to keep out.
+    Raises Invalid, naming the field.
+    """
     user = db.session.get_one(User, actor.person_id)
     limits.spend(limits.SIGN_IN, actor.address, user.username)
     if not passwords.verify_password(user.password_hash, current):
@@ -122,13 +129,9 @@ def change_password(actor: Actor, *, current: str, new: str) -> None:
     password_hash = passwords.hash_password(new)
     with transaction():
         _store_password_hash(user.id, password_hash)
-        sessions.revoke_all(
-            actor,
-            user.id,
-            except_session_id=actor.session_id,
-            sentence=_("The password was changed. Please sign in again."),
-        )
+        sessions.revoke_all(actor, user.id, sentence=_("The password was changed. Please sign in again."))
         audit.record(actor, audit.Action.PASSWORD_CHANGE, subject=f"user:{user.id}")
+        return sessions.open_session(actor, user)
 
 
 def update_profile(
@@ -165,12 +168,12 @@ def update_profile(
     return user
 
 
-def _check_password(password: str, username: str) -> None:
+def _check_password(password: str, username: str, *, house_name: str = "") -> None:
     configured: Settings = current_app.extensions["homechat_settings"]
     passwords.check_password_rules(
         password,
         username=username,
-        house_name=settings.value_of(settings.HOUSE_NAME),
+        house_name=house_name or settings.value_of(settings.HOUSE_NAME),
         at_least=configured.password_characters_min,
         at_most=configured.password_characters_max,
     )

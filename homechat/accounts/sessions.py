@@ -11,7 +11,7 @@ from flask import current_app
 
 from homechat import audit, clock
 from homechat.accounts.models import LoginSession, User
-from homechat.actor import Actor
+from homechat.actor import Actor, Role
 from homechat.config import Settings
 from homechat.database import db, transaction
 from homechat.errors import NotFound
@@ -72,16 +72,16 @@ def session_by_id(session_id: int) -> LoginSession | None:
     return row if row is not None and _counts(row) else None
 
 
-def live_session_ids(session_ids: list[int]) -> set[int]:
-    """Return those of `session_ids` that still count."""
+def roles_by_live_session(session_ids: list[int]) -> dict[int, Role]:
+    """Return those of `session_ids` that still count, each with what its person is to the house now."""
     if not session_ids:
-        return set()
+        return {}
     rows = db.session.scalars(
         sa.select(LoginSession)
         .where(LoginSession.id.in_(session_ids))
         .execution_options(populate_existing=True)
     )
-    return {row.id for row in rows if _counts(row)}
+    return {row.id: Role(row.user.role) for row in rows if _counts(row)}
 
 
 def touch(row: LoginSession) -> None:
@@ -130,14 +130,13 @@ def revoke_device(actor: Actor, session_id: int) -> None:
         audit.record(actor, audit.Action.SESSION_REVOKED, subject=f"session:{row.id}")
 
 
-def revoke_all(actor: Actor, user_id: int, *, except_session_id: int | None = None, sentence: str) -> int:
-    """Within a transaction, end every device of a person but one; return how many were ended."""
+def revoke_all(actor: Actor, user_id: int, *, sentence: str) -> int:
+    """Within a transaction, end every device of a person; return how many were ended."""
     with transaction() as session:
         rows = session.scalars(
             sa.select(LoginSession).where(
                 LoginSession.user_id == user_id,
                 LoginSession.revoked_at.is_(None),
-                LoginSession.id != (except_session_id or 0),
             )
         ).all()
         for row in rows:

@@ -88,12 +88,12 @@ def update_profile() -> Page:
 @blueprint.post("/me/password")
 def change_password() -> Page:
     try:
-        actions.change_password(
+        token = actions.change_password(
             current_actor(), current=form_text("current_password"), new=form_text("password")
         )
     except HomeChatError as error:
         return _me(errors=errors_of(error)), error.status
-    return redirect(url_for("accounts.me", saved="password"))
+    return remember_session(redirect(url_for("accounts.me", saved="password")), token, current_user.person)
 
 
 @blueprint.post("/me/devices/<int:device_id>/revoke")

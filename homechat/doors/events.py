@@ -126,6 +126,7 @@ def _actor_of(sender: Sender) -> Actor:
         address=sender.address,
         user_agent=sender.user_agent,
         session_id=row.id,
+        socket_id=sender.sid,
     )
 
 

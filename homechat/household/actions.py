@@ -62,7 +62,7 @@ def found_house(actor: Actor, token: str, *, house_name: str, new: NewPerson) ->
     limits.spend(limits.SIGN_UP, actor.address)
     check_setup_token(token)
     house_name = _checked_house_name(house_name)
-    new = check_new_person(new)
+    new = check_new_person(new, house_name=house_name)
     password_hash = passwords.hash_password(new.password)
     with transaction():
         check_setup_token(token)

@@ -23,6 +23,8 @@ from homechat.rooms.queries import public_rooms
 
 blueprint = Blueprint("household", __name__)
 
+INVITATION_HOURS = 72
+
 Page = str | Response | tuple[str, int]
 
 
@@ -102,7 +104,7 @@ def invite() -> Page:
             actor,
             role=_role(),
             room_ids=form_numbers("room_ids"),
-            hours=form_number("hours", default=72),
+            hours=form_number("hours", default=INVITATION_HOURS),
             max_uses=form_number("max_uses", default=1),
             note=form_text("note"),
         )
@@ -136,7 +138,7 @@ def _invites_page(
         "household/invites.html",
         invitations=[_line(row) for row in actions.invitations_for(actor)],
         rooms=_rooms_to_open(actor),
-        form=form or MultiDict(),
+        form=form or MultiDict({"hours": str(INVITATION_HOURS), "max_uses": "1"}),
         errors=errors or {},
         new_link=new_link,
     )

@@ -13,21 +13,19 @@ from homechat.accounts.cards import card_of
 from homechat.accounts.models import User
 from homechat.actor import Actor
 from homechat.config import Settings
-from homechat.database import db, transaction
+from homechat.database import db, on_commit, transaction
 from homechat.errors import Conflict, Invalid
+from homechat.messages import typing
 from homechat.messages.formatting import clean_body, is_blank
 from homechat.messages.models import Message
 from homechat.messages.rendering import posted
 from homechat.messages.unread import unread_in
 from homechat.realtime.events import (
     RoomRead,
-    TypingStarted,
-    TypingStopped,
     UnreadChanged,
     announce,
     person_audience,
     room_audience,
-    tell,
 )
 from homechat.rooms.models import Membership, Room
 from homechat.rooms.queries import find_room
@@ -35,7 +33,6 @@ from homechat.security import limits
 from homechat.security.policy import RoomRight
 
 CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-TYPING_TIMEOUT_SECONDS = 6
 
 
 def send_message(actor: Actor, *, room_id: int, body: str, client_id: str) -> Message:
@@ -94,13 +91,13 @@ def start_typing(actor: Actor, *, room_id: int) -> None:
     """Tell the room that the actor is writing; clients forget it after TYPING_TIMEOUT_SECONDS."""
     find_room(actor, room_id, RoomRight.POST)
     person = card_of(db.session.get_one(User, actor.person_id), is_online=True)
-    tell(TypingStarted(room_id=room_id, person=person.as_dict()), room_audience(room_id))
+    typing.started(person, room_id, actor.socket_id)
 
 
 def stop_typing(actor: Actor, *, room_id: int) -> None:
     """Tell the room that the actor stopped writing."""
     find_room(actor, room_id, RoomRight.POST)
-    tell(TypingStopped(room_id=room_id, person_id=actor.person_id), room_audience(room_id))
+    typing.stopped(actor.person_id, room_id, actor.socket_id)
 
 
 def _store(actor: Actor, room_id: int, body: str, client_id: str) -> Message:
@@ -127,7 +124,7 @@ def _store(actor: Actor, room_id: int, body: str, client_id: str) -> Message:
         session.add(message)
         session.flush()
         announce(posted(message), room_audience(room_id))
-        announce(TypingStopped(room_id=room_id, person_id=actor.person_id), room_audience(room_id))
+        on_commit(lambda: typing.said(actor.person_id, room_id))
     return message
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from homechat.database import on_commit
 from homechat.messages.sidebar import sidebar
-from homechat.realtime.events import RoomEntered, person_audience, tell
+from homechat.realtime.events import Audience, RoomEntered, person_audience, tell
 from homechat.rooms.models import Room
 from homechat.rooms.signals import room_entered
 
@@ -14,9 +14,10 @@ from homechat.rooms.signals import room_entered
 @room_entered.connect
 def show_in_their_list(sender: Any, *, room: Room, user_id: int) -> None:
     """Put the room into the list on all of the person's devices."""
-    on_commit(lambda: _show(room.id, user_id))
+    on_commit(lambda: show_room(room.id, user_id, person_audience(user_id)))
 
 
-def _show(room_id: int, user_id: int) -> None:
+def show_room(room_id: int, user_id: int, to: Audience) -> None:
+    """Tell `to`, who are all devices of a person or one, of a room that person is in now."""
     for line in sidebar(user_id, room_id=room_id):
-        tell(RoomEntered(room=line.as_dict()), person_audience(user_id))
+        tell(RoomEntered(room=line.as_dict()), to)

@@ -13,6 +13,7 @@ from flask import current_app
 from sqlalchemy.orm import Mapped, mapped_column
 
 from homechat import clock
+from homechat.actor import Role
 from homechat.database import Base, UtcDateTime, db, is_sqlite, on_commit, transaction
 from homechat.extensions import socketio
 from homechat.realtime.events import (
@@ -66,11 +67,15 @@ class SecurityEpoch(Base):
 
 @dataclass
 class LiveSocket:
-    """One connected socket of this process."""
+    """One connected socket of this process.
+
+    role: the person's at the handshake; when it changes, the socket ends and comes back with the new one.
+    """
 
     sid: str
     user_id: int
     session_id: int
+    role: Role
     rooms: set[int] = field(default_factory=set)
 
 
@@ -82,9 +87,13 @@ class LiveSockets:
         self._by_sid: dict[str, LiveSocket] = {}
         self._lock = threading.Lock()
 
-    def add(self, socket: LiveSocket) -> None:
+    def add(self, socket: LiveSocket, *, at_most: int) -> bool:
+        """Remember a socket, unless its person has `at_most` of them already; return whether it was done."""
         with self._lock:
+            if sum(other.user_id == socket.user_id for other in self._by_sid.values()) >= at_most:
+                return False
             self._by_sid[socket.sid] = socket
+            return True
 
     def remove(self, sid: str) -> LiveSocket | None:
         with self._lock:
@@ -135,8 +144,7 @@ def beat() -> None:
 
 
 def opened(socket: LiveSocket) -> bool:
-    """Remember a connected socket; return whether it is the person's first anywhere."""
-    live_sockets().add(socket)
+    """Write down a connected socket for all processes to see; return whether it is the person's first anywhere."""
     with transaction() as session:
         is_first = socket.user_id not in online_among([socket.user_id])
         session.add(
@@ -145,13 +153,15 @@ def opened(socket: LiveSocket) -> bool:
     return is_first
 
 
-def closed(sid: str) -> LiveSocket | None:
-    """Forget a socket and return it, or None when it never got in."""
-    socket = live_sockets().remove(sid)
-    if socket is not None:
-        with transaction() as session:
-            session.execute(sa.delete(LiveSocketRow).where(LiveSocketRow.sid == sid))
-    return socket
+def closed(socket: LiveSocket) -> bool:
+    """Strike a socket off again; return whether it was the person's last anywhere."""
+    with transaction() as session:
+        row = session.get(LiveSocketRow, socket.sid)
+        if row is None:
+            return False
+        session.delete(row)
+        session.flush()
+        return socket.user_id not in online_among([socket.user_id])
 
 
 def online_among(user_ids: Iterable[int]) -> set[int]:

@@ -34,7 +34,14 @@ from homechat.rooms.models import (
     Membership,
     Room,
 )
-from homechat.rooms.queries import find_room, home_room, may_create_room, may_meet, member_count
+from homechat.rooms.queries import (
+    belongs_here_always,
+    find_room,
+    home_room,
+    may_create_room,
+    may_meet,
+    member_count,
+)
 from homechat.rooms.signals import room_entered
 from homechat.security import limits
 from homechat.security.policy import HouseRight, RoomKind, RoomRight, RoomRole, house_right
@@ -177,7 +184,7 @@ def remove_member(actor: Actor, room_id: int, user_id: int) -> None:
         if membership is None:
             raise NotFound(_("They are not in this room."))
         user = session.get_one(User, user_id)
-        if room.is_home and user.role in (Role.ADMIN, Role.MEMBER):
+        if belongs_here_always(room, user):
             raise Conflict(_("Everyone of the house is in this room."))
         _take_out(session, room, membership)
         audit.record(actor, audit.Action.MEMBER_REMOVED, subject=f"room:{room_id}", detail={"user": user_id})

@@ -134,6 +134,11 @@ def members_of(room_id: int) -> list[tuple[Membership, User]]:
     return [(membership, user) for membership, user in rows]
 
 
+def belongs_here_always(room: Room, user: User) -> bool:
+    """Whether nobody can take `user` out of `room`: admins and members are always in the home room."""
+    return room.is_home and user.role in (Role.ADMIN, Role.MEMBER)
+
+
 def member_count(room_id: int) -> int:
     """Return how many people are in a room."""
     query = sa.select(sa.func.count()).select_from(Membership).where(Membership.room_id == room_id)

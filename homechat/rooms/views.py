@@ -20,6 +20,7 @@ from homechat.rooms import actions
 from homechat.rooms.queries import (
     RoomInHand,
     acquaintance_ids,
+    belongs_here_always,
     cards_of_rooms,
     find_room,
     may_create_room,
@@ -46,6 +47,7 @@ class MemberLine:
     is_online: bool
     last_seen_at: datetime | None
     room_role: str
+    is_removable: bool
 
 
 @blueprint.get("/rooms")
@@ -174,8 +176,12 @@ def _members(found: RoomInHand) -> list[MemberLine]:
     rows = members_of(found.room.id)
     cards = cards_of(user for _, user in rows)
     return [
-        MemberLine(**vars(card), room_role=membership.role)
-        for card, (membership, _) in zip(cards, rows, strict=True)
+        MemberLine(
+            **vars(card),
+            room_role=membership.role,
+            is_removable=RoomRight.REMOVE in found.rights and not belongs_here_always(found.room, user),
+        )
+        for card, (membership, user) in zip(cards, rows, strict=True)
     ]
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from math import ceil
 
-from flask import Flask, current_app
+from flask import Flask, Response, current_app, g
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext, ngettext
 from limits import RateLimitItem, parse
@@ -83,11 +84,16 @@ def init_limits(app: Flask, settings: Settings) -> None:
         RATELIMIT_HEADERS_ENABLED=True,
         RATELIMIT_DEFAULT=settings.page_limit,
     )
+    app.after_request(_tell_the_right_wait)  # Before Flask-Limiter is bound, so that this runs after it.
 
 
 def spend(budget: Budget, *key_parts: object) -> None:
     """Take one from `budget` of whoever `key_parts` name, in the current app. Raises TooMany."""
-    _budgets().spend(budget, *key_parts)
+    try:
+        _budgets().spend(budget, *key_parts)
+    except TooMany as refusal:
+        g.retry_after = refusal.retry_after  # For the header of whichever reply comes of this.
+        raise
 
 
 def remaining(budget: Budget, *key_parts: object) -> int:
@@ -119,6 +125,15 @@ class Budgets:
     def remaining(self, budget: Budget, *key_parts: object) -> int:
         """Return how often they may still do it right now."""
         return self._windows.get_window_stats(self._rates[budget], *_key(budget, key_parts)).remaining
+
+
+def _tell_the_right_wait(response: Response) -> Response:
+    """Flask-Limiter writes the wait for its own window on every reply; a wait belongs on a refusal, with its own."""
+    if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+        response.headers.pop("Retry-After", None)
+    elif "retry_after" in g:
+        response.headers["Retry-After"] = str(g.retry_after)
+    return response
 
 
 def _budgets() -> Budgets:

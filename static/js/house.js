@@ -20,8 +20,8 @@ const socket = new Socket({ url: socketUrl(), plainWorks });
 export const transport = new Transport({ socket, root: page.root, csrf: page.csrf, isWatched });
 
 /**
- * What elements tell each other: "outbox" when its entries changed, "posted" when the person wrote something here,
- * "message" with a payload, by whatever way it came.
+ * What elements tell each other: "outbox" when its entries changed, "posted" when the person wrote something
+ * here, "message" with a payload, by whatever way it came.
  */
 const LOCAL = new Set(["outbox", "posted", "message"]);
 const local = new Emitter();
@@ -48,7 +48,10 @@ export function enterRoom(room) {
   openRoom = room;
 }
 
-/** Asks the house. @param {string} event @param {any} data @returns {Promise<any>} rejected when it cannot be reached */
+/**
+ * Asks the house.
+ * @param {string} event @param {any} data @returns {Promise<any>} rejected when it cannot be reached
+ */
 export function ask(event, data) {
   return transport.send(event, data);
 }
@@ -58,7 +61,10 @@ export function mention(event, data) {
   transport.send(event, data).catch(() => {});
 }
 
-/** Keeps a message, shows it as waiting, and sends it as soon as that is possible. @param {number} roomId @param {string} body */
+/**
+ * Keeps a message, shows it as waiting, and sends it as soon as that is possible.
+ * @param {number} roomId @param {string} body
+ */
 export function post(roomId, body) {
   outbox.add(roomId, body);
   local.emit("posted", { room_id: roomId });
@@ -66,8 +72,8 @@ export function post(roomId, body) {
 }
 
 /**
- * Listens until `signal` aborts: to server events, to "state" and "sync" of the transport, and to "outbox", "posted"
- * and "message" of this page.
+ * Listens until `signal` aborts: to server events, to "state" and "sync" of the transport, and to "outbox",
+ * "posted" and "message" of this page.
  * @param {string} event @param {(data: any) => void} fn @param {AbortSignal} signal
  */
 export function listen(event, fn, signal) {
@@ -100,7 +106,10 @@ export function moveIn() {
   socket.open();
 }
 
-/** A message came live, as the answer to sending, or with a catch-up: one path for all. @param {any} payload */
+/**
+ * A message came live, as the answer to sending, or with a catch-up: one path for all.
+ * @param {any} payload
+ */
 export function messageArrived(payload) {
   // The answer to our sending may be lost while the message itself comes around.
   if (payload.author?.id === me?.id && payload.client_id) outbox.remove(payload.client_id);

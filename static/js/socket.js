@@ -1,6 +1,7 @@
 // @ts-check
-// The only file that knows Socket.IO: one WebSocket that stays open as long as the page is looked at, and comes back
-// by itself. It speaks the documented protocol (lib/packets.js) and knows nothing of rooms or messages.
+// The only file that knows Socket.IO: one WebSocket that stays open as long as the page is looked at, and
+// comes back by itself. It speaks the documented protocol (lib/packets.js) and knows nothing of rooms or
+// messages.
 
 import { backoffMs } from "./lib/backoff.js";
 import { Emitter } from "./lib/emitter.js";
@@ -61,7 +62,9 @@ export class Socket {
   #plainWorked = false;
 
   #lastAckId = 0;
-  /** @type {Map<number, { resolve: (ack: any) => void, reject: (error: Error) => void, timer: any, sentAt: number }>} */
+  /**
+   * @type {Map<number, { resolve: (ack: any) => void, reject: (error: Error) => void, timer: any, sentAt: number }>}
+   */
   #awaiting = new Map();
 
   /** @type {any} */ #retryTimer;
@@ -77,12 +80,18 @@ export class Socket {
     return this.#state;
   }
 
-  /** Calls `fn` with the data of each server event of that name; returns a function that stops it. @param {string} name @param {(data: any) => void} fn */
+  /**
+   * Calls `fn` with the data of each server event of that name; returns a function that stops it.
+   * @param {string} name @param {(data: any) => void} fn
+   */
   on(name, fn) {
     return this.#events.on(name, fn);
   }
 
-  /** Calls `fn(state, reason)` whenever the state changes. @param {(state: SocketState, reason: string) => void} fn */
+  /**
+   * Calls `fn(state, reason)` whenever the state changes.
+   * @param {(state: SocketState, reason: string) => void} fn
+   */
   onState(fn) {
     return this.#states.on("state", ({ state, reason }) => fn(state, reason));
   }
@@ -98,7 +107,8 @@ export class Socket {
     const id = this.#lastAckId;
     const packet = encodeEvent(name, data, id);
     // The server would close the connection over it, for this message and every retry.
-    if (byteLength(packet) > (this.#handshake?.maxPayload ?? Infinity)) return Promise.resolve({ ok: false, code: "too_large", error: "" });
+    const limit = this.#handshake?.maxPayload ?? Infinity;
+    if (byteLength(packet) > limit) return Promise.resolve({ ok: false, code: "too_large", error: "" });
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => this.#ackTimedOut(id), ACK_MS);
       this.#awaiting.set(id, { resolve, reject, timer, sentAt: Date.now() });
@@ -141,7 +151,9 @@ export class Socket {
     }
     this.#wire = wire;
     // What an abandoned socket still says is not heard: only the present one may speak.
-    const present = (/** @type {(event: any) => void} */ fn) => (/** @type {any} */ event) => { if (this.#wire === wire) fn(event); };
+    const present = (/** @type {(event: any) => void} */ fn) => (/** @type {any} */ event) => {
+      if (this.#wire === wire) fn(event);
+    };
     wire.onmessage = present(({ data }) => this.#hear(data));
     wire.onclose = present(() => this.#lose("closed"));
     wire.onerror = present(() => this.#lose("error"));
@@ -211,7 +223,8 @@ export class Socket {
     if (wasOnline) this.#enter("connecting", reason);
     else if (this.#isImpossible()) this.#enter("unavailable", reason);
     else this.#enter("offline", reason);
-    this.#retryIn(this.#state === "unavailable" ? UNAVAILABLE_RETRY_MS : backoffMs(this.#failures, this.#options.random));
+    const wait = backoffMs(this.#failures, this.#options.random);
+    this.#retryIn(this.#state === "unavailable" ? UNAVAILABLE_RETRY_MS : wait);
     this.#failures += 1;
     this.#askPlainly();
   }
@@ -239,8 +252,9 @@ export class Socket {
   }
 
   /**
-   * Whether something between us and the server stops WebSocket: plain HTTP answered after a failed handshake, and
-   * yet the next handshake failed too. (In the other order a server that was just starting would look the same.)
+   * Whether something between us and the server stops WebSocket: plain HTTP answered after a failed
+   * handshake, and yet the next handshake failed too. (In the other order a server that was just starting
+   * would look the same.)
    */
   #isImpossible() {
     return this.#handshakeFailures >= 3 && this.#plainWorked;
@@ -276,11 +290,15 @@ export class Socket {
   #ackTimedOut(id) {
     const sentAt = this.#awaiting.get(id)?.sentAt ?? 0;
     this.#settle(id, ({ reject }) => reject(new NotSent("no answer")));
-    // Not a word since it was sent: the wire is dead, and waiting for the ping to say so would cost half a minute.
+    // Not a word since it was sent: the wire is dead, and waiting for the ping to say so would cost half a
+    // minute.
     if (this.#heardAt < sentAt) this.#lose("silent");
   }
 
-  /** @param {number} id @param {(call: { resolve: (ack: any) => void, reject: (error: Error) => void }) => void} how */
+  /**
+   * @param {number} id
+   * @param {(call: { resolve: (ack: any) => void, reject: (error: Error) => void }) => void} how
+   */
   #settle(id, how) {
     const call = this.#awaiting.get(id);
     if (!call) return;
@@ -304,8 +322,8 @@ export class Socket {
 }
 
 /**
- * Ties a socket to its page: none while the page is put away, at once a new one when it is looked at again or the
- * network returns.
+ * Ties a socket to its page: none while the page is put away, at once a new one when it is looked at again or
+ * the network returns.
  * @param {Socket} socket @param {Window} page
  */
 export function followPage(socket, page) {

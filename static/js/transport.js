@@ -1,6 +1,6 @@
 // @ts-check
-// One way to ask and to listen for all elements, whatever lies beneath: the socket, or plain requests and a look
-// every few seconds where WebSocket is impossible.
+// One way to ask and to listen for all elements, whatever lies beneath: the socket, or plain requests and a
+// look every few seconds where WebSocket is impossible.
 
 import { Emitter } from "./lib/emitter.js";
 import { plainRequestFor } from "./lib/plain-requests.js";
@@ -56,12 +56,19 @@ export class Transport {
     throw new NotSent("offline");
   }
 
-  /** Listens to a server event. @param {string} event @param {(data: any) => void} fn @param {{ signal?: AbortSignal }} [options] */
+  /**
+   * Listens to a server event.
+   * @param {string} event @param {(data: any) => void} fn @param {{ signal?: AbortSignal }} [options]
+   */
   on(event, fn, { signal } = {}) {
     signal?.addEventListener("abort", this.#options.socket.on(event, fn));
   }
 
-  /** "state" with the new state; "sync" when whoever shows something should make sure that it is the latest. @param {"state" | "sync"} name @param {(data: any) => void} fn @param {{ signal?: AbortSignal }} [options] */
+  /**
+   * "state" with the new state; "sync" when whoever shows something should make sure that it is the latest.
+   * @param {"state" | "sync"} name @param {(data: any) => void} fn
+   * @param {{ signal?: AbortSignal }} [options]
+   */
   onLocal(name, fn, options) {
     this.#local.on(name, fn, options);
   }

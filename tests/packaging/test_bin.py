@@ -155,18 +155,20 @@ def test_a_moved_checkout_gets_an_environment_of_its_own(environment):
     assert f"{moved}/bin/python" in (moved / "bin/pip").read_text()
 
 
+def login_environment():
+    """What a login shell has: the settings of whoever runs the tests are not the house's."""
+    ours = ("HOMECHAT_", "FLASK_")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+
+
 @contextlib.contextmanager
 def running(checkout, cwd):
     """Start bin/run of `checkout` from `cwd`; yield its port and process; stop it with SIGTERM."""
     port = free_port()
-    # Only what a login shell has: settings of whoever runs the tests are not the house's.
-    inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(("HOMECHAT_", "FLASK_"))
-    }
     process = subprocess.Popen(
         [checkout / "bin/run"],
         cwd=cwd,
-        env={**inherited, "HOMECHAT_PORT": str(port)},
+        env={**login_environment(), "HOMECHAT_PORT": str(port)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -222,7 +224,23 @@ def test_a_fresh_clone_serves_at_one_command_and_installs_nothing_the_second_tim
     assert "Installing" not in printed
     assert f"http://localhost:{port}/setup/" in printed
 
-    command = [checkout / "bin/run", "config", "show"]
-    shown = subprocess.run(command, cwd="/", capture_output=True, text=True)
+    shown = flask(checkout, "config", "show")
     assert shown.returncode == 0, shown.stderr
     assert "HOMECHAT_PORT" in shown.stdout
+
+    refused = flask(checkout, HOMECHAT_PRT="8001")
+    assert refused.returncode != 0
+    assert "HOMECHAT_PRT is not a setting" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def flask(checkout, *words, **environment):
+    """Run a command through bin/run, or the server when there are no words."""
+    return subprocess.run(
+        [checkout / "bin/run", *words],
+        cwd="/",
+        env={**login_environment(), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )

@@ -61,7 +61,10 @@ class ConnectionPill extends HTMLElement {
     else this.#timer = setTimeout(tell, PATIENCE_MS);
   }
 
-  /** The page came with other files than the server speaks for now. @param {string} build @param {number} contract */
+  /**
+   * The page came with other files than the server speaks for now.
+   * @param {string} build @param {number} contract
+   */
   #compare(build, contract) {
     if (build === page.build && contract === page.contract) return;
     this.#isOutdated = true;
@@ -69,7 +72,7 @@ class ConnectionPill extends HTMLElement {
   }
 
   #showOutdated() {
-    const reload = make("button", { class: "connection-pill__action", type: "button", text: say("connection.reload") });
+    const reload = make("button", { type: "button", text: say("connection.reload") });
     reload.addEventListener("click", () => location.reload());
     this.#show("outdated", say("connection.outdated"), reload);
   }

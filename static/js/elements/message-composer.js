@@ -1,5 +1,6 @@
 // @ts-check
-// <message-composer>: where one writes. Underneath is a plain form, which still works if any of this does not.
+// <message-composer>: where one writes. Underneath is a plain form, which still works if any of this does
+// not.
 
 import { listen, me, post, say, shelf } from "../house.js";
 import { newClientId } from "../lib/client-id.js";
@@ -65,13 +66,15 @@ class MessageComposer extends HTMLElement {
     window.addEventListener("pagehide", () => this.#keepDraft(), { signal });
     window.addEventListener("storage", ({ key }) => this.#draftChangedElsewhere(key), { signal });
     // A press on the button would take the focus, and with it the keyboard of a phone.
-    this.#form.querySelector("button")?.addEventListener("pointerdown", (event) => event.preventDefault(), { signal });
+    const button = this.#form.querySelector("button");
+    button?.addEventListener("pointerdown", (event) => event.preventDefault(), { signal });
     listen("state", () => this.#typing.forget(), signal);
   }
 
   /** @param {KeyboardEvent} event */
   #keyPressed(event) {
-    // While a word is being composed (Japanese, Chinese, Korean), Enter chooses it; 229 is Safari's way to say so.
+    // While a word is being composed (Japanese, Chinese, Korean), Enter chooses it; 229 is Safari's way to
+    // say so.
     if (event.key !== "Enter" || event.isComposing || event.keyCode === 229) return;
     const sends = entersSend() ? !event.shiftKey : event.ctrlKey || event.metaKey;
     if (!sends || event.altKey) return;
@@ -109,7 +112,10 @@ class MessageComposer extends HTMLElement {
     this.#drafts.write(this.#roomId, this.#text.value);
   }
 
-  /** Another tab of this person wrote on or sent it; whoever is writing here is not disturbed. @param {string | null} key */
+  /**
+   * Another tab of this person wrote on or sent it; whoever is writing here is not disturbed.
+   * @param {string | null} key
+   */
   #draftChangedElsewhere(key) {
     if (key !== this.#drafts.key(this.#roomId) || document.hasFocus()) return;
     this.#text.value = this.#drafts.read(this.#roomId);
@@ -125,8 +131,8 @@ class MessageComposer extends HTMLElement {
   #grow() {
     if (CSS.supports("field-sizing", "content")) return;
     this.#text.style.height = "auto";
-    const { borderTopWidth, borderBottomWidth } = getComputedStyle(this.#text);
-    this.#text.style.height = `${this.#text.scrollHeight + parseFloat(borderTopWidth) + parseFloat(borderBottomWidth)}px`;
+    const borders = this.#text.offsetHeight - this.#text.clientHeight;
+    this.#text.style.height = `${this.#text.scrollHeight + borders}px`;
   }
 
   #count() {
@@ -136,7 +142,9 @@ class MessageComposer extends HTMLElement {
     this.#counter.hidden = left > this.#limit * COUNTER_SHARE;
     this.#counter.classList.toggle("composer__error", left < 0);
     this.#text.setAttribute("aria-invalid", String(left < 0));
-    if (!this.#counter.hidden) this.#counter.value = left < 0 ? say("composer.too_many", { count: -left }) : say("composer.left", { count: left });
+    if (this.#counter.hidden) return;
+    const [key, count] = left < 0 ? ["composer.too_many", -left] : ["composer.left", left];
+    this.#counter.value = say(key, { count });
   }
 }
 

@@ -66,10 +66,7 @@ class MessageList extends HTMLElement {
     this.#timeline = new Timeline(MessageRows.rowsIn(list), this.dataset.hasMore === "true");
     this.#rows = new MessageRows(list, this.#timeline, firstUnreadSeq);
     this.#keeper = new ScrollKeeper(scroller, list, { moved: () => this.#moved(), signal });
-    this.#catchUp = new CatchUp(this.#roomId, lastSeq, {
-      take: (answer) => this.#takeAnswer(answer),
-      startOver: () => this.#startOver(),
-    });
+    this.#catchUp = new CatchUp(this.#roomId, lastSeq, (answer) => this.#takeAnswer(answer));
     this.#seenAtBottom = firstUnreadSeq ? firstUnreadSeq - 1 : this.#timeline.newestSeq;
     this.#reading = new Reading(this.#roomId, this.#seenAtBottom, {
       isAtBottom: () => this.#keeper.isAtBottom,
@@ -84,15 +81,18 @@ class MessageList extends HTMLElement {
 
   /** @param {AbortSignal} signal */
   #listen(signal) {
-    listen("message", (payload) => { if (payload.room_id === this.#roomId) this.#arrived(payload); }, signal);
-    listen("outbox", () => this.#showPending(), signal);
-    listen("posted", ({ room_id }) => { if (room_id === this.#roomId) this.#ownPosted(); }, signal);
-    listen("sync", () => { this.#catchUp.run(); this.#older?.watch(); }, signal);
-    listen("room:read", (read) => { if (read.room_id === this.#roomId) this.#heardRead(read); }, signal);
-    listen("member:joined", ({ room_id, person }) => { if (room_id === this.#roomId) this.#memberJoined(person); }, signal);
-    listen("member:left", ({ room_id, person_id }) => { if (room_id === this.#roomId) this.#memberLeft(person_id); }, signal);
+    const hear = (/** @type {string} */ event, /** @type {(data: any) => void} */ fn) => {
+      listen(event, (data) => { if (data.room_id === this.#roomId) fn(data); }, signal);
+    };
+    hear("message", (payload) => this.#arrived(payload));
+    hear("posted", () => this.#ownPosted());
+    hear("room:read", (read) => this.#heardRead(read));
+    hear("room:left", () => goTo("/"));
+    hear("member:joined", ({ person }) => this.#memberJoined(person));
+    hear("member:left", ({ person_id }) => this.#memberLeft(person_id));
     listen("person:updated", ({ person }) => nameAgain(this, person), signal);
-    listen("room:left", ({ room_id }) => { if (room_id === this.#roomId) goTo("/"); }, signal);
+    listen("outbox", () => this.#showPending(), signal);
+    listen("sync", () => { this.#catchUp.run(); this.#older?.watch(); }, signal);
     this.#jump?.addEventListener("click", () => this.#keeper.toBottom(), { signal });
   }
 
@@ -141,25 +141,31 @@ class MessageList extends HTMLElement {
     const outcome = this.#timeline.take(rowOf(element));
     if (outcome.change === "none") return null;
     const row = this.#timeline.entries[outcome.index];
-    if (outcome.change === "added") this.#moveLine(row);
     this.#keeper.keep(() => {
-      if (outcome.change === "added") this.#rows.added(outcome.index);
-      else this.#rows.replaced(outcome.index, outcome.old);
+      if (outcome.change === "replaced") this.#rows.replaced(outcome.index, outcome.old);
+      else {
+        this.#rows.added(outcome.index);
+        this.#moveLine(row);
+      }
     });
     // Caught up with, rather than announced: then nobody else has said so yet.
     if (row.author_id === me?.id) outbox.remove(row.client_id);
     return outcome.change === "added" ? row : null;
   }
 
-  /** News for an absent reader stands below a line, unless one with older news stands already. @param {import("../parts/message-dress.js").Row} row */
+  /**
+   * News for an absent reader stands below a line, unless one with older news stands already.
+   * @param {import("../parts/message-dress.js").Row} row
+   */
   #moveLine({ seq, author_id }) {
     const line = this.#rows.firstUnreadSeq;
     if (author_id === me?.id || this.#reading.isAttended || seq <= this.#reading.readSeq) return;
-    if (line === null || line <= this.#reading.readSeq) this.#keeper.keep(() => this.#rows.setFirstUnread(seq));
+    if (line === null || line <= this.#reading.readSeq) this.#rows.setFirstUnread(seq);
   }
 
   async #loadOlder() {
-    const answer = await ask("message:history", { room_id: this.#roomId, before: this.#timeline.oldestSeq, limit: PAGE_OF_MESSAGES });
+    const before = this.#timeline.oldestSeq;
+    const answer = await ask("message:history", { room_id: this.#roomId, before, limit: PAGE_OF_MESSAGES });
     if (!answer.ok) throw new Error(answer.code);
     this.#keeper.keep(() => {
       this.#rows.olderAdded(this.#timeline.takeOlder(rowsFrom(answer), answer.has_more));
@@ -168,24 +174,11 @@ class MessageList extends HTMLElement {
     return answer.has_more;
   }
 
-  /** So much changed while we were away that the newest page is loaded anew. */
-  async #startOver() {
-    const answer = await ask("message:history", { room_id: this.#roomId, limit: PAGE_OF_MESSAGES });
-    if (!answer.ok) throw new Error(answer.code);
-    // What came live in the meantime is newer than the answer and stays.
-    const rows = rowsFrom(answer);
-    const newest = rows.at(-1)?.seq ?? 0;
-    const timeline = new Timeline([...rows, ...this.#timeline.entries.filter(({ seq }) => seq > newest)], answer.has_more);
-    this.#rows.startOver(timeline);
-    this.#timeline = timeline;
-    this.#keeper.toBottom();
-    this.#older?.watch();
-  }
-
   #showBeginning() {
     this.dataset.hasMore = "false";
+    /** @type {HTMLTemplateElement | null} */
     const beginning = this.querySelector("template[data-part=beginning]");
-    if (beginning instanceof HTMLTemplateElement) this.querySelector(".messages")?.before(beginning.content.cloneNode(true));
+    if (beginning) this.querySelector(".messages")?.before(beginning.content.cloneNode(true));
     this.querySelector(".message-list__older")?.remove();
   }
 
@@ -195,7 +188,7 @@ class MessageList extends HTMLElement {
 
   /** The reader wrote something: they look at the end now, and nothing above is news. */
   #ownPosted() {
-    this.#rows.setFirstUnread(null);
+    this.#keeper.keep(() => this.#rows.setFirstUnread(null));
     this.#keeper.toBottom();
   }
 
@@ -233,7 +226,10 @@ class MessageList extends HTMLElement {
     this.#rows.setReadUpTo(readByAllUpTo(this.#reads.values()));
   }
 
-  /** News about reading may arrive out of order; nobody unreads. @param {Map<number, number>} reads @param {{ onlyThese?: boolean }} [options] */
+  /**
+   * News about reading may arrive out of order; nobody unreads.
+   * @param {Map<number, number>} reads @param {{ onlyThese?: boolean }} [options]
+   */
   #setReads(reads, { onlyThese = true } = {}) {
     const merged = onlyThese ? new Map() : new Map(this.#reads);
     for (const [person, seq] of reads) merged.set(person, Math.max(seq, this.#reads.get(person) ?? 0));
@@ -242,7 +238,10 @@ class MessageList extends HTMLElement {
   }
 }
 
-/** @param {any} answer to message:history */
+/**
+ * @param {any} answer to message:history
+ * @returns {import("../parts/message-dress.js").Row[]}
+ */
 function rowsFrom({ messages }) {
   return messages.map((/** @type {any} */ payload) => elementFrom(payload.html)).filter(Boolean).map(rowOf);
 }

@@ -71,13 +71,14 @@ class RoomList extends HTMLElement {
     }
     // The same message comes again as the answer to sending it, or after a short break.
     if (payload.seq <= item.last_seq) return;
-    const unread = payload.author.id !== me?.id && !(openRoom?.id === payload.room_id && openRoom.isAttended());
+    const { author } = payload;
+    const isRead = author.id === me?.id || (openRoom?.id === payload.room_id && openRoom?.isAttended());
     this.#items.delete(item.room_id);
     this.#items = new Map([[item.room_id, item], ...this.#items]);
     this.#change(item.room_id, {
       last_seq: payload.seq,
-      unread: item.unread + (unread ? 1 : 0),
-      last_message: { author_name: payload.author.display_name, preview: previewOf(payload.body), at: payload.created_at },
+      unread: item.unread + (isRead ? 0 : 1),
+      last_message: { author_name: author.display_name, preview: previewOf(payload.body), at: payload.created_at },
     });
     this.#inOrder();
   }
@@ -144,7 +145,8 @@ class RoomList extends HTMLElement {
 
   /** The sum of what the server put into the page. */
   #shownUnread() {
-    return [...this.querySelectorAll(".room-item__badge")].reduce((sum, badge) => sum + (parseInt(badge.textContent ?? "", 10) || 0), 0);
+    const badges = [...this.querySelectorAll(".room-item__badge")];
+    return badges.reduce((sum, badge) => sum + (parseInt(badge.textContent ?? "", 10) || 0), 0);
   }
 
   /** @param {number} roomId @returns {HTMLElement | null} */

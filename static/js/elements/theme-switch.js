@@ -8,7 +8,8 @@ class ThemeSwitch extends HTMLElement {
   connectedCallback() {
     this.#leaving = new AbortController();
     this.addEventListener("change", ({ target }) => {
-      if (target instanceof HTMLInputElement && target.name === "theme") document.documentElement.dataset.theme = target.value;
+      if (!(target instanceof HTMLInputElement) || target.name !== "theme") return;
+      document.documentElement.dataset.theme = target.value;
     }, { signal: this.#leaving.signal });
   }
 

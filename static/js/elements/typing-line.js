@@ -16,11 +16,13 @@ class TypingLine extends HTMLElement {
     if (!me || this.#leaving) return;
     this.#leaving = new AbortController();
     const { signal } = this.#leaving;
-    const roomId = Number(this.dataset.roomId);
-    listen("typing:started", ({ room_id, person }) => { if (room_id === roomId) this.#started(person); }, signal);
-    listen("typing:stopped", ({ room_id, person_id }) => { if (room_id === roomId) this.#stopped(person_id); }, signal);
-    listen("message", ({ room_id, author }) => { if (room_id === roomId) this.#stopped(author?.id); }, signal);
-    listen("member:left", ({ room_id, person_id }) => { if (room_id === roomId) this.#stopped(person_id); }, signal);
+    const hear = (/** @type {string} */ event, /** @type {(data: any) => void} */ fn) => {
+      listen(event, (data) => { if (data.room_id === Number(this.dataset.roomId)) fn(data); }, signal);
+    };
+    hear("typing:started", ({ person }) => this.#started(person));
+    hear("typing:stopped", ({ person_id }) => this.#stopped(person_id));
+    hear("member:left", ({ person_id }) => this.#stopped(person_id));
+    hear("message", ({ author }) => this.#stopped(author.id));
     listen("state", ({ state }) => { if (state !== "online") this.#forgetAll(); }, signal);
   }
 

@@ -25,7 +25,8 @@ export function marks(previous, message, next, firstUnreadSeq) {
 }
 
 /**
- * Whether `message` continues what `previous` began: same author, same day, within five minutes, nothing between.
+ * Whether `message` continues what `previous` began: same author, same day, within five minutes, nothing
+ * between.
  * @param {Placed | undefined} previous @param {Placed} message @param {number | null} firstUnreadSeq
  */
 function belongs(previous, message, firstUnreadSeq) {

@@ -1,6 +1,7 @@
 // @ts-check
-// What the person has said and the server has not yet confirmed. Each entry lies under a key of its own in the
-// browser's storage, so that two tabs never overwrite each other's, and leaves it only when the server has it.
+// What the person has said and the server has not yet confirmed. Each entry lies under a key of its own in
+// the browser's storage, so that two tabs never overwrite each other's, and leaves it only when the server
+// has it.
 
 /**
  * @typedef {{ client_id: string, room_id: number, body: string, at: number, tab: string, failed: string | null }} Entry
@@ -14,7 +15,7 @@
  *   newId: () => string,
  *   delivered?: (ack: any, entry: Entry) => void,
  *   changed?: () => void,
- *   locks?: { request: (name: string, options: { ifAvailable: true }, use: (lock: unknown) => Promise<any>) => Promise<any> },
+ *   locks?: Pick<LockManager, "request">,
  *   now?: () => number,
  *   later?: (fn: () => void, ms: number) => void,
  * }} OutboxOptions
@@ -49,7 +50,10 @@ export class Outbox {
     return key === null || key.startsWith(this.#prefix);
   }
 
-  /** Everything unconfirmed of a room, or of all rooms, oldest first. @param {number} [roomId] @returns {Entry[]} */
+  /**
+   * Everything unconfirmed of a room, or of all rooms, oldest first.
+   * @param {number} [roomId] @returns {Entry[]}
+   */
   entries(roomId) {
     return this.#options.shelf.keys(this.#prefix)
       .map((key) => this.#options.shelf.get(key))
@@ -57,11 +61,15 @@ export class Outbox {
       .sort((one, other) => one.at - other.at);
   }
 
-  /** Keeps a message for sending and returns it; call `flush()` to send. @param {number} roomId @param {string} body */
+  /**
+   * Keeps a message for sending and returns it; call `flush()` to send.
+   * @param {number} roomId @param {string} body
+   */
   add(roomId, body) {
     const now = this.#now();
     this.#lastAt = Math.max(now, this.#lastAt + 1);
-    const entry = { client_id: this.#options.newId(), room_id: roomId, body, at: this.#lastAt, tab: this.#options.tab, failed: null };
+    const { newId, tab } = this.#options;
+    const entry = { client_id: newId(), room_id: roomId, body, at: this.#lastAt, tab, failed: null };
     this.#write(entry);
     return entry;
   }
@@ -107,7 +115,10 @@ export class Outbox {
     }
   }
 
-  /** @param {string} clientId @returns {Promise<number>} milliseconds to wait before going on, 0 when this one is settled */
+  /**
+   * @param {string} clientId
+   * @returns {Promise<number>} milliseconds to wait before going on, 0 when this one is settled
+   */
   async #sendOne(clientId) {
     const entry = this.#read(clientId);
     if (!entry || entry.failed) return 0;
@@ -155,7 +166,8 @@ export class Outbox {
 
   /** What other tabs still hold after a while was left by tabs that are gone, so this one sends it. */
   #adoptLater() {
-    const foreign = new Set(this.entries().filter((entry) => !entry.failed && entry.tab !== this.#options.tab).map((entry) => entry.client_id));
+    const left = this.entries().filter((entry) => !entry.failed && entry.tab !== this.#options.tab);
+    const foreign = new Set(left.map((entry) => entry.client_id));
     if (foreign.size === 0 || this.#adopting) return;
     this.#adopting = true;
     this.#later(async () => {

@@ -1,8 +1,8 @@
 // @ts-check
 
 /**
- * How far one has heard everything of a room. Each change of a room (a message, an edit, a deletion) takes the
- * next number, so a number missing in between is a change that was lost or is late.
+ * How far one has heard everything of a room. Each change of a room (a message, an edit, a deletion) takes
+ * the next number, so a number missing in between is a change that was lost or is late.
  */
 export class Progress {
   /** @type {Set<number>} numbers heard beyond the first missing one */

@@ -1,8 +1,8 @@
 // @ts-check
 
 /**
- * The number up to which everybody else has read: the double tick. 0 when somebody has read nothing or nobody else
- * is there (a note to oneself is not "read").
+ * The number up to which everybody else has read: the double tick. 0 when somebody has read nothing or nobody
+ * else is there (a note to oneself is not "read").
  * @param {Iterable<number>} lastReadSeqs of the other members
  */
 export function readByAllUpTo(lastReadSeqs) {

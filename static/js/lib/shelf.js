@@ -47,7 +47,8 @@ export class Shelf {
   keys(prefix) {
     const keys = new Set(this.#memory.keys());
     try {
-      for (let index = 0; index < (this.#storage?.length ?? 0); index += 1) keys.add(this.#storage?.key(index) ?? "");
+      const count = this.#storage?.length ?? 0;
+      for (let index = 0; index < count; index += 1) keys.add(this.#storage?.key(index) ?? "");
     } catch {
       // Forbidden storage holds nothing.
     }

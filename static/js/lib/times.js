@@ -23,12 +23,16 @@ export class Times {
 
   /** "2026-11-20": the day as the reader lives it, for comparing. @param {number} at milliseconds */
   dayKey(at) {
+    /** @type {Intl.DateTimeFormatOptions} */
     const digits = { year: "numeric", month: "2-digit", day: "2-digit" };
     const parts = this.#format("day-key", digits, "en-u-ca-gregory-nu-latn").formatToParts(at);
     return ["year", "month", "day"].map((type) => parts.find((part) => part.type === type)?.value).join("-");
   }
 
-  /** "Today", "Yesterday", "Friday, 13 November": what a day divider says. @param {number} at @param {number} now */
+  /**
+   * "Today", "Yesterday", "Friday, 13 November": what a day divider says.
+   * @param {number} at @param {number} now
+   */
   day(at, now) {
     const days = this.#daysAgo(at, now);
     if (days === 0 || days === 1) return this.#capital(this.#dayNames.format(-days, "day"));
@@ -45,7 +49,10 @@ export class Times {
     return this.clock(at);
   }
 
-  /** "now", "5 min. ago", "14:32", "yesterday", "Mon", "3 Nov": where there is little room. @param {number} at @param {number} now */
+  /**
+   * "now", "5 min. ago", "14:32", "yesterday", "Mon", "3 Nov": where there is little room.
+   * @param {number} at @param {number} now
+   */
   brief(at, now) {
     if (at - now >= MINUTE_MS) return this.#ahead(at - now);
     const days = this.#daysAgo(at, now);

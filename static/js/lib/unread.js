@@ -2,7 +2,10 @@
 
 const MOST_SHOWN = 99;
 
-/** All unread messages, without those of rooms that shall keep quiet. @param {Iterable<{ unread: number, muted?: boolean }>} rooms */
+/**
+ * All unread messages, without those of rooms that shall keep quiet.
+ * @param {Iterable<{ unread: number, muted?: boolean }>} rooms
+ */
 export function countUnread(rooms) {
   let count = 0;
   for (const { unread, muted } of rooms) if (!muted) count += unread;
@@ -15,7 +18,10 @@ export function badgeText(count) {
   return count > MOST_SHOWN ? `${MOST_SHOWN}+` : String(count);
 }
 
-/** The title of the page with the number in front, in place of any that stood there. @param {string} title @param {number} count */
+/**
+ * The title of the page with the number in front, in place of any that stood there.
+ * @param {string} title @param {number} count
+ */
 export function withUnread(title, count) {
   const plain = title.replace(/^\(\d+\+?\) /, "");
   return count > 0 ? `(${badgeText(count)}) ${plain}` : plain;

@@ -3,8 +3,9 @@
 /** @typedef {string | Record<string, string>} Words a text, or its plural forms by CLDR category */
 
 /**
- * Returns `say(key, vars)`: the text of `key` in the reader's language, with `{name}` replaced by `vars.name`.
- * Plural forms are chosen by `vars.count`. An unknown key is said as it is, so that a gap shows but breaks nothing.
+ * Returns `say(key, vars)`: the text of `key` in the reader's language, with `{name}` replaced by
+ * `vars.name`. Plural forms are chosen by `vars.count`. An unknown key is said as it is, so that a gap shows
+ * but breaks nothing.
  * @param {Record<string, Words>} catalogue
  * @param {string} [locale]
  */

@@ -8,8 +8,8 @@ const SPOKEN_ONE_BY_ONE = 3;
 const KEPT_LINES = 20;
 
 /**
- * Says new messages to those who listen, once each. The visible list cannot do that: dividers, ticks, older pages
- * and the change from a pending to a sent bubble would all be read out as news.
+ * Says new messages to those who listen, once each. The visible list cannot do that: dividers, ticks, older
+ * pages and the change from a pending to a sent bubble would all be read out as news.
  */
 export class Announcer {
   #log;
@@ -20,7 +20,8 @@ export class Announcer {
 
   /** @param {HTMLElement} host */
   constructor(host) {
-    this.#log = make("div", { class: "visually-hidden", role: "log", "aria-live": "polite", "aria-label": say("messages.announced") });
+    const label = say("messages.announced");
+    this.#log = make("div", { class: "visually-hidden", role: "log", "aria-live": "polite", "aria-label": label });
     host.append(this.#log);
   }
 

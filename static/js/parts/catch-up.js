@@ -7,12 +7,14 @@ import { Progress } from "../lib/progress.js";
 const LATE_MS = 300;
 const RETRY_MS = 3_000;
 
-/** Makes sure that nothing of a room is missed: asks for everything that changed since the last number without a gap. */
+/**
+ * Makes sure that nothing of a room is missed: asks for everything that changed since the last number without
+ * a gap.
+ */
 export class CatchUp {
   #roomId;
   #progress;
   #take;
-  #startOver;
   #busy = false;
   #again = false;
   /** @type {any} */
@@ -21,14 +23,12 @@ export class CatchUp {
   /**
    * @param {number} roomId
    * @param {number} upTo the room's number when the page was made
-   * @param {{ take: (answer: any) => void, startOver: () => Promise<void> }} what to do with an answer, and when the
-   *   server says that so much changed that loading anew is less work
+   * @param {(answer: any) => void} take what to do with an answer
    */
-  constructor(roomId, upTo, { take, startOver }) {
+  constructor(roomId, upTo, take) {
     this.#roomId = roomId;
     this.#progress = new Progress(upTo);
     this.#take = take;
-    this.#startOver = startOver;
   }
 
   get upTo() {
@@ -66,9 +66,12 @@ export class CatchUp {
   async #askOnce() {
     const answer = await ask("message:changes", { room_id: this.#roomId, after: this.#progress.upTo });
     if (!answer.ok) return;
-    if (answer.reload) await this.#startOver();
-    this.#take(answer);
-    this.#progress.caughtUp(answer.last_seq);
+    // So much changed that a new page is less work; drafts and what waits to be sent outlive it.
+    if (answer.reload) location.reload();
+    else {
+      this.#take(answer);
+      this.#progress.caughtUp(answer.last_seq);
+    }
   }
 
   /** @param {number} ms */

@@ -34,7 +34,9 @@ export function dress({ element, author_id }) {
   if (time) tellTime(time, "message");
   const body = element.querySelector(".message__body");
   if (body && "deleted" in element.dataset) body.textContent = say("message.deleted");
-  if ("edited" in element.dataset) meta(element)?.prepend(make("span", { class: "message__edited", text: say("message.edited") }));
+  if ("edited" in element.dataset) {
+    meta(element)?.prepend(make("span", { class: "message__edited", text: say("message.edited") }));
+  }
 }
 
 /** Shows how far one's own message has come. @param {HTMLElement} element @param {Delivery} delivery */
@@ -49,10 +51,15 @@ export function showDelivery(element, delivery) {
   else meta(element)?.append(sign);
 }
 
-/** Takes a changed message over into the element that stands for it already, so that nobody loses their place. @param {HTMLElement} element @param {HTMLElement} changed */
+/**
+ * Takes a changed message over into the element that stands for it already, so that nobody loses their place.
+ * @param {HTMLElement} element @param {HTMLElement} changed
+ */
 export function takeOver(element, changed) {
   for (const name of element.getAttributeNames()) if (name.startsWith("data-")) element.removeAttribute(name);
-  for (const { name, value } of changed.attributes) if (name.startsWith("data-")) element.setAttribute(name, value);
+  for (const { name, value } of changed.attributes) {
+    if (name.startsWith("data-")) element.setAttribute(name, value);
+  }
   element.replaceChildren(...changed.childNodes);
 }
 
@@ -71,7 +78,10 @@ export function takeAway(row) {
   for (const element of [row.divider, row.line, row.element]) element?.remove();
 }
 
-/** @param {Row} row @param {HTMLElement | undefined} present @param {boolean} wanted @param {(row: Row) => HTMLElement} build */
+/**
+ * @param {Row} row @param {HTMLElement | undefined} present @param {boolean} wanted
+ * @param {(row: Row) => HTMLElement} build
+ */
 function keepBefore(row, present, wanted, build) {
   if (!wanted) {
     present?.remove();

@@ -65,16 +65,10 @@ export class MessageRows {
     this.#mark(0, rows.length + 1);
   }
 
-  /** Everything is to be shown anew. @param {RowTimeline} timeline */
-  startOver(timeline) {
-    this.#timeline.entries.forEach(takeAway);
-    this.#timeline = timeline;
-    this.#list.prepend(...timeline.entries.map((row) => row.element));
-    timeline.entries.forEach((row) => this.#dress(row));
-    this.#mark(0, timeline.entries.length + 1);
-  }
-
-  /** Shows exactly these as waiting below all others. @param {import("../lib/outbox.js").Entry[]} entries oldest first */
+  /**
+   * Shows exactly these as waiting below all others.
+   * @param {import("../lib/outbox.js").Entry[]} entries oldest first
+   */
   showPending(entries) {
     const known = new Map(this.#pending.map((row) => [row.client_id, row]));
     const waiting = entries.filter((entry) => !this.#has(entry.client_id));
@@ -109,7 +103,9 @@ export class MessageRows {
 
   /** A row per element, for those that are in the page from the start. @param {Element} list */
   static rowsIn(list) {
-    return [...list.querySelectorAll(":scope > .message[data-seq]")].map((element) => rowOf(/** @type {HTMLElement} */ (element)));
+    /** @type {NodeListOf<HTMLElement>} */
+    const elements = list.querySelectorAll(":scope > .message[data-seq]");
+    return [...elements].map(rowOf);
   }
 
   /** Whether one's own message is here in its final form. @param {string} clientId */

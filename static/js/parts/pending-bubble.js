@@ -1,5 +1,6 @@
 // @ts-check
-// A message as it looks before the server has it: the same frame as templates/messages/_message.html, text only.
+// A message as it looks before the server has it: the same frame as templates/messages/_message.html, text
+// only.
 
 import { me, outbox, say, times } from "../house.js";
 import { icon, make } from "./make.js";
@@ -9,19 +10,22 @@ import { dress, showDelivery } from "./message-dress.js";
 
 /** @param {Entry} entry @returns {import("./message-dress.js").Row} */
 export function pendingRow(entry) {
+  const { id = 0, color = 0, initials = "", display_name = "" } = me ?? {};
+  const data = { color };
+  const datetime = new Date(entry.at).toISOString();
   const element = make("li", {
     class: "message message--pending",
-    data: { clientId: entry.client_id, authorId: me?.id ?? 0, authorColor: me?.color ?? 0, kind: "text" },
+    data: { clientId: entry.client_id, authorId: id, authorColor: color, kind: "text" },
   }, [
-    make("span", { class: "avatar avatar--small message__avatar", text: me?.initials ?? "", data: { color: me?.color ?? 0 }, "aria-hidden": true }),
+    make("span", { class: "avatar avatar--small message__avatar", text: initials, data, "aria-hidden": true }),
     make("div", { class: "message__bubble" }, [
-      make("p", { class: "message__author", text: me?.display_name ?? "", data: { color: me?.color ?? 0 }, dir: "auto" }),
+      make("p", { class: "message__author", text: display_name, data, dir: "auto" }),
       make("div", { class: "message__body message__body--plain", text: entry.body, dir: "auto" }),
-      make("p", { class: "message__meta" }, [make("time", { class: "message__time", datetime: new Date(entry.at).toISOString() })]),
+      make("p", { class: "message__meta" }, [make("time", { class: "message__time", datetime })]),
     ]),
   ]);
   const row = {
-    seq: Infinity, changed_seq: 0, client_id: entry.client_id, author_id: me?.id ?? 0,
+    seq: Infinity, changed_seq: 0, client_id: entry.client_id, author_id: id,
     at: entry.at, day: times.dayKey(entry.at), kind: "text", element,
   };
   dress(row);
@@ -29,7 +33,10 @@ export function pendingRow(entry) {
   return row;
 }
 
-/** Shows whether it waits or was refused, and in that case why and what can be done. @param {HTMLElement} element @param {Entry} entry */
+/**
+ * Shows whether it waits or was refused, and in that case why and what can be done.
+ * @param {HTMLElement} element @param {Entry} entry
+ */
 export function showFate(element, { client_id, failed }) {
   element.classList.toggle("message--failed", failed !== null);
   showDelivery(element, failed === null ? "waiting" : "failed");

@@ -7,8 +7,7 @@ import { listen } from "../house.js";
 export function showPresence() {
   listen("presence:changed", ({ person_id, online }) => {
     // <body> carries the reader's own id and contains everybody's dots.
-    for (const dot of document.querySelectorAll(`[data-person-id="${Number(person_id)}"]:not(body) .presence-dot`)) {
-      dot.toggleAttribute("data-online", online);
-    }
+    const dots = document.querySelectorAll(`[data-person-id="${Number(person_id)}"]:not(body) .presence-dot`);
+    dots.forEach((dot) => dot.toggleAttribute("data-online", online));
   }, new AbortController().signal);
 }

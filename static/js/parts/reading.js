@@ -39,7 +39,8 @@ export class Reading {
   /** Something changed: perhaps more has been read now. */
   look() {
     clearTimeout(this.#timer);
-    if (this.isAttended && this.#view.newestSeq() > this.readSeq) this.#timer = setTimeout(() => this.#tell(), SETTLE_MS);
+    if (!this.isAttended || this.#view.newestSeq() <= this.readSeq) return;
+    this.#timer = setTimeout(() => this.#tell(), SETTLE_MS);
   }
 
   async #tell() {

@@ -13,7 +13,10 @@ import { tellTime } from "./time-texts.js";
  * }} Item
  */
 
-/** An empty line for a room that was not in the page, put into the list. @param {HTMLElement} host @param {Item} item @returns {HTMLElement} */
+/**
+ * An empty line for a room that was not in the page, put into the list.
+ * @param {HTMLElement} host @param {Item} item @returns {HTMLElement}
+ */
 export function newItem(host, item) {
   const template = /** @type {HTMLTemplateElement} */ (host.querySelector("template[data-part=room-item]"));
   const element = /** @type {HTMLElement} */ (template.content.firstElementChild?.cloneNode(true));

@@ -3,9 +3,9 @@
 const AT_BOTTOM_PX = 40;
 
 /**
- * Holds a scroller still for its reader: at the bottom while they are there, else on the message they look at,
- * whatever is added above or below, grows, shrinks or turns. Browsers do part of this (overflow-anchor), Safari
- * none, and none at the very top, so it is switched off and done here for all.
+ * Holds a scroller still for its reader: at the bottom while they are there, else on the message they look
+ * at, whatever is added above or below, grows, shrinks or turns. Browsers do part of this (overflow-anchor),
+ * Safari none, and none at the very top, so it is switched off and done here for all.
  */
 export class ScrollKeeper {
   #scroller;
@@ -81,15 +81,17 @@ export class ScrollKeeper {
 
   /** The first child that reaches into view, by halving: lists grow long. */
   #firstVisible() {
-    const children = this.#list.children;
+    const { children } = this.#list;
+    const { top } = this.#scroller.getBoundingClientRect();
     let low = 0;
     let high = children.length - 1;
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (children[middle].getBoundingClientRect().bottom <= this.#scroller.getBoundingClientRect().top) low = middle + 1;
+      if (children[middle].getBoundingClientRect().bottom <= top) low = middle + 1;
       else high = middle;
     }
     // Dividers come and go with what is added around them; messages stay.
+    /** @type {Element | null} */
     let element = children[low] ?? null;
     while (element && !element.matches(".message")) element = element.nextElementSibling;
     return element;

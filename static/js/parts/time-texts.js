@@ -10,7 +10,10 @@ const REFRESH_MS = 30_000;
 /** Times whose text will change by itself. @type {Map<HTMLTimeElement, TimeStyle>} */
 const moving = new Map();
 
-/** Writes what `time` means. Its datetime must be set. @param {HTMLTimeElement} time @param {TimeStyle} style */
+/**
+ * Writes what `time` means. Its datetime must be set.
+ * @param {HTMLTimeElement} time @param {TimeStyle} style
+ */
 export function tellTime(time, style) {
   const at = Date.parse(time.dateTime);
   if (Number.isNaN(at)) return;
@@ -25,7 +28,9 @@ export function tellTime(time, style) {
 
 /** Tells all times of the page, keeps them true, and makes them exact at a tap. @param {Document} page */
 export function keepTimes(page) {
-  for (const time of page.querySelectorAll("time[datetime]")) tellTime(/** @type {HTMLTimeElement} */ (time), styleOf(time));
+  /** @type {NodeListOf<HTMLTimeElement>} */
+  const all = page.querySelectorAll("time[datetime]");
+  all.forEach((time) => tellTime(time, styleOf(time)));
   setInterval(refresh, REFRESH_MS);
   page.addEventListener("visibilitychange", refresh);
   page.addEventListener("click", ({ target }) => {

@@ -1,0 +1,64 @@
+"""Who may knock at `/socket.io/`, decided before there is a WebSocket and before Socket.IO hears of it.
+
+Socket.IO accepts the connection first and asks who it is afterwards, lets pages of any origin in that name none, and
+eventlet still speaks the WebSocket of 2010. Whether the cookie is any good is decided by the connect handler.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from werkzeug.http import parse_cookie
+
+from homechat.config import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+PATH = "/socket.io/"
+
+
+class SocketGate:
+    """WSGI: refuse what is no WebSocket of RFC 6455, comes from a foreign page, or shows no credentials."""
+
+    def __init__(self, app: "WSGIApplication", settings: Settings) -> None:
+        self._app = app
+        self._cookie = settings.session_cookie_name
+        self._origins = {settings.origin, *settings.allowed_origins}
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        if not environ.get("PATH_INFO", "").startswith(PATH):
+            return self._app(environ, start_response)
+        refusal = self._refusal(environ)
+        if refusal:
+            start_response(refusal, [("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", "0")])
+            return []
+        # Compression would let a small frame grow large, and costs memory for every connection.
+        environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
+        return self._app(environ, start_response)
+
+    def _refusal(self, environ: "WSGIEnvironment") -> str | None:
+        if environ["REQUEST_METHOD"] != "GET":
+            return "405 Method Not Allowed"
+        if not _is_websocket(environ):
+            return "400 Bad Request"
+        origin = environ.get("HTTP_ORIGIN")
+        if origin is not None and origin not in self._origins:
+            return "403 Forbidden"
+        # Browsers always name the origin, so a cookie without one is no browser of ours; programs have tokens.
+        if not _has_bearer(environ) and (origin is None or self._cookie not in parse_cookie(environ)):
+            return "401 Unauthorized"
+        return None
+
+
+def _is_websocket(environ: "WSGIEnvironment") -> bool:
+    connection = {word.strip().lower() for word in environ.get("HTTP_CONNECTION", "").split(",")}
+    return (
+        "upgrade" in connection
+        and environ.get("HTTP_UPGRADE", "").lower() == "websocket"
+        and environ.get("HTTP_SEC_WEBSOCKET_VERSION") == "13"
+        and bool(environ.get("HTTP_SEC_WEBSOCKET_KEY"))
+    )
+
+
+def _has_bearer(environ: "WSGIEnvironment") -> bool:
+    return bool(environ.get("HTTP_AUTHORIZATION", "").startswith("Bearer "))

@@ -1,0 +1,73 @@
+"""What the WebSocket libraries get wrong and a stranger could use, put right at run time.
+
+eventlet 0.41 unmasks in a Python loop (a third of a second for 1 MB, and nobody else is served meanwhile) and keeps
+an unfinished message of any length. engineio 4.15 leaves a connection half open when a frame makes no sense. Both are
+pinned in pyproject.toml; the asserts say so when an upgrade changes what is patched here.
+"""
+
+import functools
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from engineio import socket as engineio_socket
+
+log = logging.getLogger(__name__)
+
+
+def repair_engineio() -> None:
+    """Have a connection whose frame makes no sense end like any other that breaks."""
+    original = engineio_socket.Socket._websocket_handler
+    if getattr(original, "is_repaired", False):
+        return
+
+    @functools.wraps(original)
+    def handler(self: Any, ws: Any) -> list[Any]:
+        try:
+            original(self, ws)
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            log.info("a live connection sent nonsense: %s", type(error).__name__)
+        finally:
+            # Without this its writer and its presence would stay until the ping time-out.
+            self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_ERROR)
+        return []
+
+    handler.is_repaired = True  # type: ignore[attr-defined]
+    engineio_socket.Socket._websocket_handler = handler
+
+
+def repair_eventlet(websocket: Any) -> None:
+    """Bound a message over all its fragments, and unmask as one big number. websocket: the module of eventlet."""
+    protocol = websocket.RFC6455WebSocket
+    assert callable(protocol.Message.push)
+    assert callable(protocol._apply_mask)
+
+    original: Any = protocol.Message
+
+    class Message(original):  # type: ignore[misc]
+        received = 0
+
+        def push(self, data: bytes, final: bool = False) -> None:
+            self.received += len(data)
+            if self.received > self.max_frame_length:
+                raise websocket.FailedConnectionError(1009, "This message is too long.")
+            super().push(data, final)
+
+    protocol.Message = Message
+    protocol._apply_mask = staticmethod(unmasked)
+
+
+def unmasked(data: bytes, mask: Sequence[int], length: int | None = None, offset: int = 0) -> bytes:
+    """Return `data` XORed with the four bytes of `mask` over and over, from its byte `offset` on (RFC 6455, 5.3)."""
+    if length is not None:
+        data = data[:length]
+    turned = bytes(mask[(offset + index) % 4] for index in range(4))
+    pattern = (turned * (len(data) // 4 + 1))[: len(data)]
+    number = int.from_bytes(data, "little") ^ int.from_bytes(pattern, "little")
+    return number.to_bytes(len(data), "little")
+
+
+def bound_simple_websocket(eio: Any) -> None:
+    """In threading mode, bound a message over all its fragments, too."""
+    limited = functools.partial(eio._async["websocket"], max_message_size=eio.max_http_buffer_size)
+    eio._async = {**eio._async, "websocket": limited}

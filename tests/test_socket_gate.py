@@ -1,0 +1,185 @@
+"""The live connection before anybody has signed in: who may knock, how long they may stay, what nonsense does."""
+
+import base64
+import os
+import struct
+import time
+
+import pytest
+import requests
+import websocket
+from hypothesis import given
+from hypothesis import strategies as st
+
+from homechat.websocket_repairs import unmasked
+from tests.server_process import ServerProcess
+from tests.small_app import make_app, settings_for
+
+ORIGIN = "https://chat.example"
+COOKIE = "__Host-homechat=whatever"
+HANDSHAKE = {
+    "Connection": "keep-alive, Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": base64.b64encode(b"0" * 16).decode(),
+}
+ADDRESS = "/socket.io/?EIO=4&transport=websocket"
+PASSED = 500  # past the gate: what stands behind it cannot open a WebSocket on a test client
+
+
+def knock(client, *, method="GET", without=(), **headers):
+    given_headers = {**HANDSHAKE, **{name.replace("_", "-"): text for name, text in headers.items() if text}}
+    for name in without:
+        del given_headers[name]
+    return client.open(ADDRESS, method=method, headers=given_headers).status_code
+
+
+@pytest.fixture
+def client(tmp_path):
+    app = make_app(settings_for(tmp_path, allowed_origins=("https://second.example",)))
+    return app.test_client(use_cookies=False)
+
+
+@pytest.mark.parametrize(
+    ("origin", "cookie", "bearer", "status"),
+    [
+        (ORIGIN, COOKIE, None, PASSED),
+        ("https://second.example", COOKIE, None, PASSED),
+        (None, None, "Bearer abc", PASSED),
+        (ORIGIN, None, "Bearer abc", PASSED),
+        (ORIGIN, f"other=1; {COOKIE}", None, PASSED),
+        (ORIGIN, None, None, 401),
+        (ORIGIN, "other=1", None, 401),
+        (ORIGIN, None, "Basic abc", 401),
+        (None, COOKIE, None, 401),
+        ("null", COOKIE, None, 403),
+        ("https://evil.example", COOKIE, None, 403),
+        ("https://evil.example", COOKIE, "Bearer abc", 403),
+        ("https://chat.example.evil.example", COOKIE, None, 403),
+        ("https://chat.example:8443", COOKIE, None, 403),
+        ("http://chat.example", COOKIE, None, 403),
+        ("https://CHAT.example", COOKIE, None, 403),
+    ],
+)
+def test_only_our_own_pages_and_programs_with_a_token_pass(client, origin, cookie, bearer, status):
+    assert knock(client, Origin=origin, Cookie=cookie, Authorization=bearer) == status
+
+
+def test_a_forwarded_host_opens_no_door(client):
+    headers = {"Origin": "https://evil.example", "Cookie": COOKIE, "X_Forwarded_Host": "evil.example"}
+    assert knock(client, **headers) == 403
+
+
+@pytest.mark.parametrize("missing", HANDSHAKE)
+def test_what_is_no_websocket_is_refused(client, missing):
+    assert knock(client, Origin=ORIGIN, Cookie=COOKIE, without=[missing]) == 400
+
+
+def test_older_websockets_and_other_methods_are_refused(client):
+    assert knock(client, Origin=ORIGIN, Cookie=COOKIE, Sec_WebSocket_Version="8") == 400
+    assert knock(client, Origin=ORIGIN, Cookie=COOKIE, method="POST") == 405
+
+
+@given(st.binary(max_size=2000), st.binary(min_size=4, max_size=4), st.integers(0, 10))
+def test_unmasking_is_the_one_of_the_standard(data, mask, offset):
+    naive = bytes(byte ^ mask[(offset + index) % 4] for index, byte in enumerate(data))
+    assert unmasked(data, tuple(mask), length=len(data), offset=offset) == naive
+
+
+# Over the wire.
+
+
+@pytest.fixture(scope="module", params=["eventlet", "threading"])
+def shared(request, tmp_path_factory):
+    variables = {"HOMECHAT_ASYNC_MODE": request.param, "HOMECHAT_PACKET_BYTES": "65536"}
+    with ServerProcess(tmp_path_factory.mktemp("gate") / "house", variables) as server:
+        yield server
+
+
+@pytest.fixture
+def open_socket():
+    """Opens WebSockets of somebody whose cookie will turn out to be worth nothing."""
+    opened = []
+
+    def open_one(server):
+        connection = websocket.create_connection(
+            f"ws://localhost:{server.port}{ADDRESS}",
+            origin=server.url,
+            cookie=COOKIE,
+            header=["Sec-WebSocket-Extensions: permessage-deflate"],
+            timeout=20,
+        )
+        opened.append(connection)
+        assert connection.recv().startswith("0{")
+        return connection
+
+    yield open_one
+    for connection in opened:
+        connection.shutdown()
+
+
+def fragment(data, *, opcode, is_last=False):
+    mask = os.urandom(4)
+    head = struct.pack("!BBQ", (0x80 if is_last else 0) | opcode, 0x80 | 127, len(data))
+    return head + mask + unmasked(data, mask)
+
+
+def is_closed(connection):
+    try:
+        while True:
+            opcode, _ = connection.recv_data()
+            if opcode == websocket.ABNF.OPCODE_CLOSE:
+                return True
+    except websocket.WebSocketTimeoutException:
+        return False
+    except (websocket.WebSocketException, OSError):
+        return True
+
+
+def test_compression_is_not_agreed_to(shared, open_socket):
+    connection = open_socket(shared)
+    assert "sec-websocket-extensions" not in connection.getheaders()
+
+
+@pytest.mark.parametrize("nonsense", ["x", "", "9", "\U0001f9a6", "4" + "[" * 50_000])
+def test_nonsense_ends_the_connection_or_nothing(shared, open_socket, nonsense):
+    connection = open_socket(shared)
+    connection.send(nonsense)
+    assert shared.is_up()
+    assert "Traceback" not in shared.log()
+
+
+def test_a_frame_that_makes_no_sense_ends_the_connection_at_once(shared, open_socket):
+    connection = open_socket(shared)
+    connection.send("x")
+    connection.settimeout(5)
+    assert is_closed(connection)
+    assert "Traceback" not in shared.log()
+
+
+def test_a_message_in_many_pieces_is_bounded_as_a_whole(shared, open_socket):
+    connection = open_socket(shared)
+    connection.settimeout(5)
+    try:
+        connection.sock.sendall(fragment(b"4" + b"a" * 29_999, opcode=1))
+        for _ in range(5):
+            connection.sock.sendall(fragment(b"a" * 30_000, opcode=0))
+    except OSError:
+        pass  # it was cut off while we still sent
+    assert is_closed(connection)
+    assert shared.is_up()
+    assert "Traceback" not in shared.log()
+
+
+def test_strangers_of_one_address_get_few_places_and_not_for_long(tmp_path, open_socket):
+    variables = {"HOMECHAT_ANONYMOUS_SOCKETS_PER_ADDRESS": "3"}
+    with ServerProcess(tmp_path / "house", variables) as server:
+        strangers = [open_socket(server) for _ in range(3)]
+        with pytest.raises(websocket.WebSocketBadStatusException, match="401"):
+            open_socket(server)
+        began = time.monotonic()
+        assert all(is_closed(connection) for connection in strangers)
+        assert 5 < time.monotonic() - began < 19
+        open_socket(server)
+        assert requests.get(f"{server.url}/up", timeout=5).ok
+        assert "Traceback" not in server.log()
