@@ -20,7 +20,7 @@ ensure_environment() {
         rm -f "$stamp.before"
         "$python" -m venv --clear "$environment" || return 1
     fi
-    if ! "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"; then
+    if ! "$environment/bin/python" -m pip install -qq --disable-pip-version-check --require-hashes -r "$lock"; then
         # pip fetches everything before it changes anything: offline, the environment is still what it was.
         [ ! -f "$stamp.before" ] || mv "$stamp.before" "$stamp"
         say "The installation failed, for the reason above. It needs the internet, and a 64-bit system."

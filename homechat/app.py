@@ -49,10 +49,10 @@ def build_app(settings: Settings | None, *, async_mode: str) -> Flask:
     init_headers(app, settings)
     init_limits(app, settings)
     limiter.init_app(app)
-    csrf.init_app(app)
     login_manager.init_app(app)
     login_manager.request_loader(lambda request: people.load_session_from_cookie())
-    people.deny_by_default(app)
+    people.deny_by_default(app)  # Before CSRF: somebody signed out is told so, not that their form is stale.
+    csrf.init_app(app)
     replies.give_errors_words(app)
     app.url_map.converters["int"] = StorableNumber
     for feature in FEATURES:

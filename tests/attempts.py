@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from flask import Flask
 
 from homechat.accounts.models import LoginSession
 from homechat.actor import Role
+from homechat.database import Base
 from homechat.household.actions import invite, new_setup_token
 from homechat.security.policy import RoomKind
 from tests.conftest import close
@@ -165,7 +165,10 @@ def changing_endpoints(app: Flask) -> set[str]:
     return {rule.endpoint for rule in app.url_map.iter_rules() if (rule.methods or set()) & CHANGING}
 
 
-def everything_in(house: House) -> str:
-    """Return all rows of all tables as text, to see whether anything changed."""
-    with closing(sqlite3.connect(house.data_dir / "homechat.db")) as connection:
-        return "\n".join(connection.iterdump())
+def everything_in(house: House) -> dict[str, list[Any]]:
+    """Return all rows of all tables, to see whether anything changed."""
+    with house.rows() as session:
+        return {
+            table.name: sorted(map(repr, session.execute(sa.select(table)).all()))
+            for table in Base.metadata.sorted_tables
+        }

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 import pytest
 import requests
 
+from tests.house import copy_house
 from tests.server_process import ROOT, ServerProcess, environment, free_port, prepare_house
+from tests.talkers import Talker
 
 MODES = ["eventlet", "threading"]
 STOP_SECONDS = 10
@@ -345,3 +347,16 @@ def test_a_request_that_never_ends_does_not_hold_up_the_stop(server):
         server.send_signal(signal.SIGTERM)
         assert server.wait() == 0
     assert time.monotonic() - began < STOP_SECONDS
+
+
+def test_people_are_told_before_the_stop_and_let_go(cast_folder, tmp_path, mode):
+    folder = copy_house(cast_folder, tmp_path / "served" / "house")
+    with ServerProcess(folder, {"HOMECHAT_ASYNC_MODE": mode}) as server:
+        ben = Talker(server.url, "ben").sign_in().connect()
+        began = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - began < STOP_SECONDS
+        ben.hear("server:restarting")
+        assert ben.ended.wait(5)
+        ben.close()
+        assert "Traceback" not in server.log()

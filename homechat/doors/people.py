@@ -122,7 +122,7 @@ def _strangers_wait_outside() -> BaseResponse | None:
     if request.method != "GET" or wants_json():
         raise Unauthenticated(_("Please sign in first."))
     here = request.full_path if request.query_string else request.path
-    return redirect(url_for("accounts.sign_in", next=None if here == "/" else here))
+    return redirect(url_for("accounts.sign_in", next=None if here == "/" else request.script_root + here))
 
 
 def _cookie_path() -> str:

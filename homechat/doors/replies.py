@@ -55,12 +55,14 @@ def _http_error_reply(error: HTTPException) -> BaseResponse | Reply:
         return error.get_response()
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     sentence = _SENTENCES.get(status, _SENTENCES[400 if status < 500 else 500])()
+    code = _CODES.get(status, "invalid")
     if isinstance(error, CSRFError):
+        code = "stale_page"  # Not "invalid": the same may be sent again once the page is fresh.
         sentence = _(
             "This page was open for too long. Go back, reload it and try again; what you typed is still there."
         )
     if wants_json():
-        return jsonify(ok=False, error=sentence, code=_CODES.get(status, "invalid")), status, headers
+        return jsonify(ok=False, error=sentence, code=code), status, headers
     return (
         render_template("errors/error.html", code=status, title=_title(status), sentence=sentence),
         status,

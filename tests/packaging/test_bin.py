@@ -60,14 +60,19 @@ def shell(script, *words, env=None, cwd=ROOT):
     ],
 )
 @pytest.mark.parametrize("pythons", [{}, {"python3": OLD}], ids=["no python", "an old python"])
-def test_without_a_new_enough_python_it_says_which_package_to_install(machine, os_release, hint, pythons):
+def test_without_a_new_enough_python_it_says_which_package_to_install(
+    tmp_path, machine, os_release, hint, pythons
+):
+    run = shutil.copytree(ROOT / "bin", tmp_path / "checkout" / "bin") / "run"
+
     done = subprocess.run(
-        [ROOT / "bin/run"], env=machine(os_release, **pythons), capture_output=True, text=True
+        [run], env=machine(os_release, **pythons), capture_output=True, text=True, timeout=60
     )
 
     assert done.returncode == 1
     assert "Python 3.11 or newer" in done.stderr
     assert hint in done.stderr
+    assert not (tmp_path / "checkout/.venv").exists()
 
 
 def test_without_the_venv_module_it_names_the_package_of_that_very_python(machine):
