@@ -136,12 +136,14 @@ def engine_options(settings: Settings) -> dict[str, Any]:
     """Return the options of the one engine for `settings.database_url`."""
     if settings.database_url.startswith("sqlite"):
         return {
+            "hide_parameters": True,  # What people write does not belong into error messages.
             "module": sqlite_driver,
             "connect_args": {"factory": WaitingConnection, "check_same_thread": False, "timeout": 0},
             "pool_size": 20,
             "max_overflow": 20,
         }
     return {
+        "hide_parameters": True,
         "pool_size": 20,
         "pool_pre_ping": True,
         "connect_args": {"connect_timeout": 2},

@@ -136,8 +136,10 @@ def _on_signals(callback: Callable[[], object]) -> None:
 
     def wait() -> None:
         ours.recv(1)
-        callback()
+        signal.set_wakeup_fd(-1)  # before its number can become somebody else's
+        ours.close()
         interpreters.close()
+        callback()
 
     eventlet.spawn(wait)
 

@@ -71,8 +71,9 @@ def create_person(actor: Actor, new: NewPerson, *, role: Role, password_hash: st
     The hash comes from outside, because hashing is slow and nothing slow may happen within a transaction.
     """
     with transaction() as session:
+        taken = _taken()  # Made beforehand: its reader's language cannot be asked for after a failed flush.
         if person_named(new.username) is not None:
-            raise _taken()
+            raise taken
         user = User(
             username=new.username,
             display_name=new.display_name,
@@ -85,7 +86,7 @@ def create_person(actor: Actor, new: NewPerson, *, role: Role, password_hash: st
         try:
             session.flush()
         except IntegrityError as error:
-            raise _taken() from error
+            raise taken from error
         audit.record(
             actor, audit.Action.PERSON_CREATED, subject=f"user:{user.id}", detail={"role": role.value}
         )

@@ -53,12 +53,13 @@ HOME_NAME = "home"
 def create_home(actor: Actor) -> Room:
     """Make the household's default room within the founding transaction. Raises Conflict when there is one."""
     with transaction() as session:
+        sentence = _("This house has been founded already.")
         room = Room(kind=RoomKind.PUBLIC.value, name=HOME_NAME, name_key=HOME_NAME, is_home=True)
         session.add(room)
         try:
             session.flush()
         except IntegrityError as error:
-            raise Conflict(_("This house has been founded already.")) from error
+            raise Conflict(sentence) from error
         audit.record(actor, audit.Action.ROOM_CREATED, subject=f"room:{room.id}")
     return room
 
@@ -327,8 +328,9 @@ def _key_of(name: str, kind: RoomKind) -> str | None:
 
 
 def _flush_name(session: Session) -> None:
+    # Said beforehand: the reader's language is in the database, which takes no question after a failed flush.
+    sentence = _("A room of that name is already here.")
     try:
         session.flush()
     except IntegrityError as error:
-        sentence = _("A room of that name is already here.")
         raise Conflict(sentence, fields={"name": sentence}) from error

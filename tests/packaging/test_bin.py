@@ -88,6 +88,14 @@ def test_a_python_that_does_not_start_or_lacks_venv_is_passed_over(machine):
     assert done.stdout == "python3\n"
 
 
+@pytest.mark.parametrize(
+    "script", ["bin/run", "bin/test", ".ci/run", "bin/environment.sh", "deploy/entrypoint.sh"]
+)
+def test_the_scripts_are_plain_sh_and_those_to_be_called_can_be(script):
+    assert subprocess.run(["sh", "-n", ROOT / script]).returncode == 0
+    assert os.access(ROOT / script, os.X_OK) == (script != "bin/environment.sh")
+
+
 @pytest.fixture(scope="module")
 def shared_environment(tmp_path_factory):
     place = tmp_path_factory.mktemp("environment")
