@@ -126,8 +126,8 @@ def look_again() -> None:
             presence.cut([socket], reason="role_changed", sentence=sentence)
         else:
             for room_id in socket.rooms - rooms[socket.user_id]:
-                tell(RoomLeft(room_id=room_id), socket.sid)
                 presence.stop_listening(socket, room_id)
+                tell(RoomLeft(room_id=room_id), socket.sid)
             for room_id in rooms[socket.user_id] - socket.rooms:
                 presence.listen(socket, room_id)
                 show_room(room_id, socket.user_id, socket.sid)

@@ -84,4 +84,4 @@ def _file(locale: str) -> Path:
 
 if __name__ == "__main__":
     for each in sys.argv[1:] or languages():
-        print(update(each))
+        print(update(each))  # noqa: T201

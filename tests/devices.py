@@ -45,7 +45,7 @@ def window_of(device: Talker) -> Talker:
     return window
 
 
-def settle(*people: Talker, house: House) -> None:
+def settle(*people: Talker) -> None:
     """Whatever was on its way to these people has arrived once a later round trip of their own is done."""
     for person in people:
         assert person.send("room:list", {})["ok"] is True

@@ -215,6 +215,17 @@ def test_a_direct_conversation_appears_at_the_other_side_with_its_first_message(
     assert (line["name"], line["other"]["username"], line["unread"]) == ("Ben", "ben", 1)
 
 
+def test_the_list_tells_who_is_online_by_event_and_by_page(talker: MakeTalker, shared_house: House) -> None:
+    ada, gus, olga = (talker(name) for name in ("ada", "gus", "olga"))
+    ids = {name: shared_house.id_of(name) for name in ("ada", "gus", "olga")}
+
+    for door in (_online_by_event, _online_by_page):
+        assert set(ids.values()) <= door(ada)
+        assert {ids["ada"], ids["gus"]} <= door(gus)
+        assert ids["olga"] not in door(gus), "a guest knows only of those with whom they share a room"
+        assert door(olga) == {ids["olga"]}
+
+
 def test_somebody_added_hears_the_room_at_once(talker: MakeTalker, shared_house: House) -> None:
     room = shared_house.room("ada", name="Grows")
     ada, ben = talker("ada"), talker("ben")
@@ -285,6 +296,14 @@ def test_messages_of_one_minute_are_limited_over_sockets_and_pages_together(
 
 def _line(person: Talker, room: int) -> dict:
     return next(line for line in person.send("room:list", {})["rooms"] if line["room_id"] == room)
+
+
+def _online_by_event(person: Talker) -> set[int]:
+    return set(person.send("room:list", {})["online"])
+
+
+def _online_by_page(person: Talker) -> set[int]:
+    return set(person.get("/sidebar", headers={"Accept": "application/json"}).json()["online"])
 
 
 def _settle(person: Talker, house: House) -> None:

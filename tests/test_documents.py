@@ -212,3 +212,44 @@ def test_the_permissions_document_says_who_may_do_what_in_a_room() -> None:
             said = set(re.findall(r"`(\w+)`", cell))
             for role, here in standings:
                 assert said == room_rights(role, room=room, here=here), f"{who} in a room: {name}"
+
+
+# places
+
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
+
+
+def code_files() -> list[str]:
+    folders = ("homechat", "static", "templates", "tests", "migrations", "bin", "deploy")
+    return [file.relative_to(ROOT).as_posix() for name in folders for file in (ROOT / name).rglob("*.*")]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
+def test_a_document_links_to_what_is_there(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    targets = re.findall(r"(?<!!)\[[^\]]+\]\(([^)#]+)(?:#[^)]*)?\)", text)
+
+    local = [target for target in targets if "://" not in target]
+
+    assert [target for target in local if not (document.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: file.name)
+def test_a_document_names_files_and_functions_that_exist(document: Path) -> None:
+    files = code_files()
+    text = re.sub(r"`0003_what_it_does\.py`", "", document.read_text(encoding="utf-8"))
+
+    # Such as `rooms/queries.py: find_room`, or sockets.py without a function.
+    for path, name in re.findall(r"(?<![\w<*-])([\w/-]+\.(?:py|js))\b(?:: (\w+))?", text):
+        found = [file for file in files if f"/{file}".endswith(f"/{path}")]
+        assert found, f"{document.name} names {path}"
+        if name:
+            assert any(re.search(rf"\b{name}\b", (ROOT / file).read_text()) for file in found), name
+
+
+def test_the_readme_is_short_and_names_both_commands() -> None:
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+
+    assert len(lines) <= 60
+    assert {"    bin/run", "    bin/test"} <= set(lines)

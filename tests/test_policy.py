@@ -352,14 +352,15 @@ def test_every_event_refuses_whoever_is_not_signed_in(house: House, event: str) 
     with house.app.test_request_context():
         row = sessions.find_session(token)
         assert row is not None
-        socket = LiveSocket(sid="of-ben", user_id=row.user_id, session_id=row.id, role=Role.MEMBER)
+        device = row.id
+        socket = LiveSocket(sid="of-ben", user_id=row.user_id, session_id=device, role=Role.MEMBER)
         house.app.extensions["homechat_live_sockets"].add(socket, at_most=1)
         assert dispatch(Sender("of-ben", "", ""), event, args)["ok"] is True
     before = everything_in(house)
 
     with house.app.test_request_context():
         stranger = dispatch(Sender("of-nobody", "", ""), event, args)
-    house.client("ben").post(f"/me/devices/{row.id}/revoke")
+    house.client("ben").post(f"/me/devices/{device}/revoke")
     after_revoking = everything_in(house)
     with house.app.test_request_context():
         signed_out = dispatch(Sender("of-ben", "", ""), event, args)

@@ -55,7 +55,7 @@ def test_those_who_share_no_room_hear_nothing_of_each_other(device: MakeDevice, 
 
     ben.hear("typing:started")
     ben.hear("presence:changed", lambda data: not data["online"])
-    settle(olga, house=shared_house)
+    settle(olga)
     assert [name for name, _ in olga.events if name != "server:hello"] == []
 
 
@@ -119,7 +119,7 @@ def test_somebody_whose_connection_ends_writes_no_more(device: MakeDevice, share
     ada.close()
 
     assert ben.hear("typing:stopped") == {"room_id": room, "person_id": shared_house.id_of("ada")}
-    settle(cleo, house=shared_house)
+    settle(cleo)
     assert cleo.heard("typing:started") == cleo.heard("typing:stopped") == []
 
 
@@ -135,7 +135,7 @@ def test_somebody_writes_until_the_last_window_in_which_they_do_is_gone(
     phone.send("typing:stop", {"room_id": room})
     _close_for_good(third, shared_house)
 
-    settle(ben, house=shared_house)
+    settle(ben)
     assert ben.heard("typing:stopped") == []
     tablet.close()
     ben.hear("typing:stopped")
@@ -152,7 +152,7 @@ def test_what_was_said_ends_the_writing_of_all_windows(device: MakeDevice, share
     ben.forget()
     _close_for_good(tablet, shared_house)
 
-    settle(ben, house=shared_house)
+    settle(ben)
     assert ben.heard("typing:stopped") == []
 
 
@@ -167,7 +167,7 @@ def test_writing_in_one_room_says_nothing_of_another(device: MakeDevice, shared_
 
     assert ben.hear("typing:stopped")["room_id"] == kitchen
     assert cleo.hear("typing:stopped")["room_id"] == cellar
-    settle(ben, cleo, house=shared_house)
+    settle(ben, cleo)
     assert {data["room_id"] for data in ben.heard("typing:started") + ben.heard("typing:stopped")} == {kitchen}
     assert {data["room_id"] for data in cleo.heard("typing:started") + cleo.heard("typing:stopped")} == {cellar}
 

@@ -10,13 +10,14 @@ import sqlalchemy as sa
 
 from homechat import clock
 from homechat.accounts.models import User
+from homechat.actor import Actor
 from homechat.database import db
 from homechat.messages.formatting import preview
 from homechat.messages.models import Message
 from homechat.messages.unread import unread_by_room
 from homechat.realtime.presence import LiveSocketRow
 from homechat.rooms.models import Membership, Room
-from homechat.rooms.queries import RoomCard, cards_of_rooms
+from homechat.rooms.queries import RoomCard, cards_of_rooms, online_people
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,14 @@ class SidebarRoom:
             if last is None
             else {"author_name": last.author_name, "preview": last.preview, "at": clock.as_iso(last.at)},
         }
+
+
+def conversations(actor: Actor) -> dict[str, Any]:
+    """Return the list of conversations and who is online, as events and JSON carry them."""
+    return {
+        "rooms": [line.as_dict() for line in sidebar(actor.person_id)],
+        "online": online_people(actor),
+    }
 
 
 def sidebar(user_id: int, *, room_id: int | None = None) -> list[SidebarRoom]:

@@ -9,7 +9,7 @@ from homechat.doors.events import Json, Number, Text, event
 from homechat.messages import actions
 from homechat.messages.history import PAGE_MESSAGES, changes_after, page_before
 from homechat.messages.rendering import posted
-from homechat.messages.sidebar import sidebar
+from homechat.messages.sidebar import conversations
 from homechat.security import limits
 from homechat.security.policy import RoomRight
 
@@ -60,7 +60,7 @@ def on_read(actor: Actor, data: Json) -> Json:
 
 @event("room:list", Schema, right=None, limit=limits.HISTORY)
 def on_list(actor: Actor, data: Json) -> Json:
-    return {"rooms": [line.as_dict() for line in sidebar(actor.person_id)]}
+    return conversations(actor)
 
 
 @event("typing:start", InRoom, right=RoomRight.POST, limit=limits.TYPING)

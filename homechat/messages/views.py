@@ -16,7 +16,7 @@ from homechat.doors.replies import wants_json
 from homechat.messages import actions
 from homechat.messages.history import PAGE_MESSAGES, changes_after, first_unread_seq, page_before, reads_of
 from homechat.messages.rendering import card_of_message, posted
-from homechat.messages.sidebar import sidebar
+from homechat.messages.sidebar import conversations, sidebar
 from homechat.rooms.queries import cards_of_rooms, find_room, members_of
 from homechat.security.policy import RoomRight
 
@@ -90,4 +90,4 @@ def mark_read(room_id: int) -> Page:
 
 @blueprint.get("/sidebar")
 def sidebar_state() -> Page:
-    return jsonify(ok=True, rooms=[line.as_dict() for line in sidebar(current_actor().person_id)])
+    return jsonify(ok=True, **conversations(current_actor()))

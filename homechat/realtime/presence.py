@@ -173,6 +173,11 @@ def online_among(user_ids: Iterable[int]) -> set[int]:
     return set(db.session.scalars(query))
 
 
+def everyone_online() -> set[int]:
+    """Return the ids of all who have a socket open in any process."""
+    return set(db.session.scalars(sa.select(LiveSocketRow.user_id).distinct()))
+
+
 def listen(socket: LiveSocket, room_id: int) -> None:
     """Have one socket hear a room."""
     socket.rooms.add(room_id)

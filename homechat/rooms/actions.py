@@ -53,13 +53,10 @@ HOME_NAME = "home"
 def create_home(actor: Actor) -> Room:
     """Make the household's default room within the founding transaction. Raises Conflict when there is one."""
     with transaction() as session:
-        sentence = _("This house has been founded already.")
+        founded = Conflict(_("This house has been founded already."))
         room = Room(kind=RoomKind.PUBLIC.value, name=HOME_NAME, name_key=HOME_NAME, is_home=True)
         session.add(room)
-        try:
-            session.flush()
-        except IntegrityError as error:
-            raise Conflict(sentence) from error
+        _flush_or_raise(session, founded)
         audit.record(actor, audit.Action.ROOM_CREATED, subject=f"room:{room.id}")
     return room
 
@@ -81,6 +78,7 @@ def create_room(
         raise Forbidden(_("You can't make rooms here. Ask whoever runs the house."))
     limits.spend(limits.CREATE_ROOMS, actor.person_id)
     name, description = _checked(name, description)
+    taken = _name_taken()
     with transaction() as session:
         room = Room(
             kind=kind.value,
@@ -91,10 +89,11 @@ def create_room(
             created_by_id=actor.person_id,
         )
         session.add(room)
-        _flush_name(session)
+        _flush_or_raise(session, taken)
         audit.record(actor, audit.Action.ROOM_CREATED, subject=f"room:{room.id}", detail={"kind": kind.value})
         _put_in(session, room, actor.person_id, RoomRole.OWNER)
-        for user in _people_to_add(actor, member_ids):
+        others = [user_id for user_id in member_ids if user_id != actor.person_id]
+        for user in _people_to_add(actor, others):
             _put_in(session, room, user.id, RoomRole.MEMBER)
             audit.record(
                 actor, audit.Action.MEMBER_ADDED, subject=f"room:{room.id}", detail={"user": user.id}
@@ -157,7 +156,11 @@ def leave_room(actor: Actor, room_id: int) -> None:
         if found.membership is None:
             return
         if RoomRight.LEAVE not in found.rights:
-            raise Conflict(_("Everyone of the house is in here, so this conversation can't be left."))
+            raise Conflict(
+                _("A direct conversation can't be left.")
+                if found.room.is_direct
+                else _("Everyone of the house is in here, so this conversation can't be left.")
+            )
         _take_out(session, found.room, found.membership)
         audit.record(
             actor, audit.Action.MEMBER_REMOVED, subject=f"room:{room_id}", detail={"user": actor.person_id}
@@ -193,11 +196,12 @@ def remove_member(actor: Actor, room_id: int, user_id: int) -> None:
 
 def rename_room(actor: Actor, room_id: int, *, name: str, description: str) -> Room:
     """Give a room another name and description."""
+    taken = _name_taken()
     with transaction() as session:
         room = find_room(actor, room_id, RoomRight.RENAME).room
         room.name, room.description = _checked(name, description)
         room.name_key = _key_of(room.name, RoomKind(room.kind))
-        _flush_name(session)
+        _flush_or_raise(session, taken)
         audit.record(actor, audit.Action.ROOM_CHANGED, subject=f"room:{room_id}")
         announce(_updated(room), room_audience(room_id))
     return room
@@ -246,8 +250,8 @@ def _take_out(session: Session, room: Room, membership: Membership) -> None:
     user_id = membership.user_id
     session.delete(membership)
     session.flush()
-    announce(RoomLeft(room_id=room.id), person_audience(user_id))
     presence.leave_room(user_id, room.id)
+    announce(RoomLeft(room_id=room.id), person_audience(user_id))
     announce(MemberLeft(room_id=room.id, person_id=user_id), room_audience(room.id))
     _keep_an_owner(session, room)
     announce(_updated(room), room_audience(room.id))
@@ -327,10 +331,14 @@ def _key_of(name: str, kind: RoomKind) -> str | None:
     return unicodedata.normalize("NFKC", name).casefold() if kind is RoomKind.PUBLIC else None
 
 
-def _flush_name(session: Session) -> None:
-    # Said beforehand: the reader's language is in the database, which takes no question after a failed flush.
+def _name_taken() -> Conflict:
+    """Made before anything is written: whose language it speaks cannot be looked up after a failed flush."""
     sentence = _("A room of that name is already here.")
+    return Conflict(sentence, fields={"name": sentence})
+
+
+def _flush_or_raise(session: Session, conflict: Conflict) -> None:
     try:
         session.flush()
     except IntegrityError as error:
-        raise Conflict(sentence, fields={"name": sentence}) from error
+        raise conflict from error

@@ -200,6 +200,14 @@ def acquaintance_ids(user_id: int) -> set[int]:
     return set(db.session.scalars(query)) - {user_id}
 
 
+def online_people(actor: Actor) -> list[int]:
+    """Return the ids of those who are online, as far as the actor may know of them, the actor included."""
+    online = presence.everyone_online()
+    if not house_right(actor.role, HouseRight.MEET_EVERYONE):
+        online &= {actor.person_id, *acquaintance_ids(actor.person_id)}
+    return sorted(online)
+
+
 def _counts_of(room_ids: list[int]) -> dict[int, int]:
     query = (
         sa.select(Membership.room_id, sa.func.count())
