@@ -42,13 +42,15 @@ log = logging.getLogger(__name__)
 OFFLINE_GRACE_SECONDS = 1.5
 """A page that is being changed closes one socket and opens the next; nobody else should see them go and come."""
 HELLO_DELAY_SECONDS = 0.02
+ANY_EVENT = "*"
 
 
 def install(sio: SocketIO) -> None:
     """Connect the three things that Socket.IO tells us to their answers."""
     sio.on_event("connect", _on_connect)
     sio.on_event("disconnect", _on_disconnect)
-    sio.on_event("*", _on_any_event)
+    sio.on_event(ANY_EVENT, _on_any_event)
+    _keep_names_apart(sio.server)
 
 
 def socketio_options(settings: Settings, *, async_mode: str) -> dict[str, Any]:
@@ -70,6 +72,23 @@ def socketio_options(settings: Settings, *, async_mode: str) -> dict[str, Any]:
         "logger": False,
         "engineio_logger": False,
     }
+
+
+def _keep_names_apart(server: Any) -> None:
+    """Make an unknown event of every event that a client gives a name of Socket.IO's own, or none at all.
+
+    Socket.IO finds handlers by the name that the client sends. Somebody who sends "disconnect" would be forgotten by
+    us and hear on, for good; who sends "*" could name the connection of another.
+    """
+    handle = server._handle_event
+
+    def handle_event(eio_sid: str, namespace: str | None, ack_id: int | None, data: Any) -> None:
+        name = data[0] if isinstance(data, list) and data else None
+        if not isinstance(name, str) or name in (*server.reserved_events, ANY_EVENT):
+            data = [""]
+        handle(eio_sid, namespace, ack_id, data)
+
+    server._handle_event = handle_event
 
 
 def _on_connect(auth: object = None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from flask import Flask, g, has_request_context, request
 from flask_babel import get_locale
 from flask_login import current_user
+from sqlalchemy.exc import SQLAlchemyError
 
 from homechat import settings
 from homechat.accounts.cards import card_of
@@ -30,8 +31,11 @@ def locale_of_viewer() -> str:
     """Return the language of whoever is looking: their own, else the house's, else what the browser asks for."""
     if not has_request_context():
         return "en"
-    person = _person()
-    chosen = (person.locale if person is not None else None) or _house(settings.HOUSE_LOCALE)
+    try:
+        person = _person()
+        chosen = (person.locale if person is not None else None) or _house(settings.HOUSE_LOCALE)
+    except SQLAlchemyError:  # The sentence that says so must not need the database.
+        chosen = None
     return chosen or request.accept_languages.best_match(list(LOCALES)) or "en"
 
 

@@ -10,6 +10,7 @@ Every page carries them as JSON in `data-words`, and static/js/lib/words.js says
 - history.*     loading upwards: `loading`, `failed`
 - composer.*    the counter near the limit: `left` {count}, `too_many` {count}
 - typing.*      `one` {name}, `two` {first} {second}, `several`
+- link.*        beside a link to pass on: `copy`, `copied`, `by_hand` (when copying failed), `share`
 - connection.*  the pill: `connecting`, `offline`, `back`, `outdated`, `reload`, `ended`
 """
 
@@ -50,6 +51,10 @@ def words() -> dict[str, str | Plurals]:
         "typing.one": _("{name} is writing…"),
         "typing.two": _("{first} and {second} are writing…"),
         "typing.several": _("Several people are writing…"),
+        "link.copy": _("Copy"),
+        "link.copied": _("Copied"),
+        "link.by_hand": _("That didn't work. The link is selected, so you can copy it yourself."),
+        "link.share": _("Share"),
         "connection.connecting": _("Connecting…"),
         "connection.offline": _("You are offline. What you write will be sent later."),
         "connection.back": _("Back online"),

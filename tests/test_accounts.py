@@ -561,6 +561,10 @@ def test_a_profile_that_does_not_do_is_refused_with_a_sentence(
     assert {name: after[name] for name in PROFILE} == {name: before[name] for name in PROFILE}
 
 
+def test_the_form_tells_the_browser_how_long_a_name_may_be(house: House) -> None:
+    assert re.search(r'name="display_name"[^>]* maxlength="40"', house.client("ben").get("/me").text)
+
+
 def test_a_refused_profile_keeps_what_was_typed(house: House) -> None:
     page = house.client("ben").post("/me/profile", {**PROFILE, "timezone": "Mars"}).text
     assert 'value="Benjamin B"' in page

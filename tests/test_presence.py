@@ -11,7 +11,16 @@ import pytest
 from homechat import clock
 from homechat.connection import OFFLINE_GRACE_SECONDS
 from homechat.messages.typing import TYPING_TIMEOUT_SECONDS, Windows
-from tests.devices import MakeDevice, devices, live_people, live_windows, new_device, settle, wait_until, window_of
+from tests.devices import (
+    MakeDevice,
+    devices,
+    live_people,
+    live_windows,
+    new_device,
+    settle,
+    wait_until,
+    window_of,
+)
 from tests.house import House
 from tests.server_process import ServerProcess
 from tests.talkers import Talker
@@ -75,7 +84,9 @@ def test_somebody_is_here_until_the_last_of_their_windows_and_devices_closes(
     ben.hear("presence:changed", lambda data: not data["online"])
     assert _told_of("ada", ben, shared_house) == [True]
     tablet.close()
-    ben.hear("presence:changed", lambda data: not data["online"] and data["person_id"] == shared_house.id_of("ada"))
+    ben.hear(
+        "presence:changed", lambda data: not data["online"] and data["person_id"] == shared_house.id_of("ada")
+    )
     assert _told_of("ada", ben, shared_house) == [True, False]
 
 
@@ -91,7 +102,9 @@ def test_changing_the_page_tells_nobody_anything(device: MakeDevice, shared_hous
     ben.hear("presence:changed", lambda data: not data["online"])
     assert _told_of("ada", ben, shared_house) == []
     ada.close()
-    ben.hear("presence:changed", lambda data: not data["online"] and data["person_id"] == shared_house.id_of("ada"))
+    ben.hear(
+        "presence:changed", lambda data: not data["online"] and data["person_id"] == shared_house.id_of("ada")
+    )
     assert _told_of("ada", ben, shared_house) == [False]
 
 
@@ -168,11 +181,17 @@ def test_writing_in_one_room_says_nothing_of_another(device: MakeDevice, shared_
     assert ben.hear("typing:stopped")["room_id"] == kitchen
     assert cleo.hear("typing:stopped")["room_id"] == cellar
     settle(ben, cleo)
-    assert {data["room_id"] for data in ben.heard("typing:started") + ben.heard("typing:stopped")} == {kitchen}
-    assert {data["room_id"] for data in cleo.heard("typing:started") + cleo.heard("typing:stopped")} == {cellar}
+    assert {data["room_id"] for data in ben.heard("typing:started") + ben.heard("typing:stopped")} == {
+        kitchen
+    }
+    assert {data["room_id"] for data in cleo.heard("typing:started") + cleo.heard("typing:stopped")} == {
+        cellar
+    }
 
 
-def test_a_room_one_was_removed_from_is_not_told_that_one_went(device: MakeDevice, shared_house: House) -> None:
+def test_a_room_one_was_removed_from_is_not_told_that_one_went(
+    device: MakeDevice, shared_house: House
+) -> None:
     room = shared_house.room("ada", "ben", name="Shown out")
     ada, ben = device("ada").connect(), device("ben").connect()
     ben.send("typing:start", {"room_id": room})

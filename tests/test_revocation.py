@@ -32,7 +32,9 @@ def device(shared_server: ServerProcess, shared_house: House) -> Iterator[MakeDe
         yield make
 
 
-def test_signing_out_ends_every_window_of_that_device_and_no_other(device: MakeDevice, shared_house: House) -> None:
+def test_signing_out_ends_every_window_of_that_device_and_no_other(
+    device: MakeDevice, shared_house: House
+) -> None:
     room = shared_house.room("ada", "ben", name="Signing out")
     phone, tablet, ada = device("ben").connect(), device("ben").connect(), device("ada").connect()
     windows = [phone, window_of(phone).connect()]
@@ -86,7 +88,9 @@ def test_a_new_password_ends_every_connection_and_only_the_device_that_gave_it_c
 def test_a_wrong_password_ends_nobodys_connection(device: MakeDevice) -> None:
     phone, other = device("ben").connect(), device("ben").connect()
 
-    reply = phone.post("/me/password", {"current_password": "not it at all", "password": "seven herons by the weir"})
+    reply = phone.post(
+        "/me/password", {"current_password": "not it at all", "password": "seven herons by the weir"}
+    )
 
     assert reply.status_code == 422
     settle(other)
@@ -141,7 +145,9 @@ def test_a_removed_member_can_do_nothing_in_the_room(device: MakeDevice, shared_
     assert ada.heard("typing:started") == []
 
 
-def test_a_removed_member_sees_a_public_room_only_from_outside(device: MakeDevice, shared_house: House) -> None:
+def test_a_removed_member_sees_a_public_room_only_from_outside(
+    device: MakeDevice, shared_house: House
+) -> None:
     room = shared_house.room("ada", "ben", name="Public removal", kind=RoomKind.PUBLIC)
     ada, ben = device("ada").connect(), device("ben").connect()
 
@@ -188,7 +194,9 @@ def test_signing_somebody_out_from_the_shell_cuts_them_and_nothing_reaches_them_
     assert cleo.heard("session:ended") == []
 
 
-def test_a_removal_in_another_process_narrows_the_live_socket(device: MakeDevice, shared_house: House) -> None:
+def test_a_removal_in_another_process_narrows_the_live_socket(
+    device: MakeDevice, shared_house: House
+) -> None:
     room = shared_house.room("ada", "ben", "cleo", name="Removed elsewhere")
     cleo, windows = device("cleo").connect(), [device("ben").connect() for _ in range(2)]
 
@@ -231,7 +239,11 @@ def test_what_was_taken_away_is_gone_at_the_next_event_even_before_the_server_lo
         assert ben.say(kept, "fine", "taken-00001")["ok"] is True
         _sql(house, "UPDATE users SET role = 'member' WHERE id = ?", house.id_of("gus"))
         assert gus.send("message:history", {"room_id": public})["code"] == "forbidden"
-        _sql(house, "UPDATE login_sessions SET revoked_at = '2026-01-01 00:00:00.000000' WHERE user_id = ?", ben_id)
+        _sql(
+            house,
+            "UPDATE login_sessions SET revoked_at = '2026-01-01 00:00:00.000000' WHERE user_id = ?",
+            ben_id,
+        )
         assert _codes_of_every_event(ben, kept) == {"unauthenticated"}
         assert ben.send("room:list", {})["code"] == "unauthenticated"
         assert ben.socket.connected, "guard: this was refused, not cut"

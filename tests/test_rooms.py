@@ -479,7 +479,7 @@ def test_a_private_room_of_others_is_not_found_at_any_address(house: House, who:
                     data={"csrf_token": token, "body": "x", "client_id": "outsider", "name": "new name"},
                 )
                 assert reply.status_code == 404, f"{method} {built[1]}"
-                replies.append(reply.json)
+                replies.append(reply.json if method != "HEAD" else None)
             assert replies[0] == replies[1] == replies[2]
     assert everything_in(house) == before
     for path in ("/", "/people", "/me", "/sidebar", "/rooms", "/rooms/new", "/invites"):
@@ -534,7 +534,8 @@ def test_a_guest_who_founded_nothing_adds_and_removes_nobody_even_as_the_last_ow
 
 
 def names_on_people_page(browser: Browser) -> list[str]:
-    return re.findall(r'class="person__name" dir="auto">([^<]+)', browser.get("/people").text)
+    page = browser.get("/people").text
+    return list(dict.fromkeys(re.findall(r'class="person__name" dir="auto">([^<]+)', page)))
 
 
 def test_a_guest_knows_only_whom_they_share_a_room_with(house: House) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -14,7 +15,7 @@ from homechat.accounts.models import LoginSession, User
 from homechat.actor import Actor, Role
 from homechat.config import Settings
 from homechat.database import db, transaction
-from homechat.errors import NotFound
+from homechat.errors import NotFound, Unavailable
 from homechat.realtime import presence
 
 TOKEN_BYTES = 32
@@ -90,7 +91,8 @@ def touch(row: LoginSession) -> None:
     if now - row.last_seen_at < TOUCH_EVERY:
         return
     idle, _ = lifetimes(row.user)
-    with transaction() as session:
+    # Reading goes on while nothing can be written; this can wait for the next time.
+    with suppress(Unavailable), transaction() as session:
         session.execute(
             sa.update(LoginSession)
             .where(LoginSession.id == row.id)

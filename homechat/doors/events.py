@@ -31,10 +31,11 @@ class Text(fields.String):
     """Text that every part of the house can store: no NUL, no half of a character pair."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        text = super()._deserialize(value, attr, data, **kwargs)
-        if isinstance(value, str) and is_unstorable(value):
+        if not isinstance(value, str):  # marshmallow takes bytes, too.
+            raise self.make_error("invalid")
+        if is_unstorable(value):
             raise self.make_error("invalid_utf8")
-        return text
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class Number(fields.Integer):

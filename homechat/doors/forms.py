@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import request
 from flask_babel import gettext as _
 from werkzeug.routing import IntegerConverter
@@ -14,8 +12,8 @@ from homechat.errors import HomeChatError, Invalid
 class StorableNumber(IntegerConverter):
     """A number in a path, as `<int:…>`: one that does not fit the database is the address of nothing."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **{"max": 2**63 - 1, **kwargs})
+    regex = r"\d{1,18}"
+    part_isolating = True
 
 
 def form_text(name: str) -> str:

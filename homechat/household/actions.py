@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -14,8 +15,8 @@ from homechat import audit, clock, settings
 from homechat.accounts import sessions
 from homechat.accounts.actions import NewPerson, check_new_person, create_person
 from homechat.accounts.models import User
-from homechat.accounts.queries import has_admin
-from homechat.actor import Actor, Role
+from homechat.accounts.queries import has_admin, people
+from homechat.actor import Actor, Door, Role
 from homechat.database import db, transaction
 from homechat.errors import Forbidden, Invalid, NotFound
 from homechat.household.models import Invitation
@@ -147,7 +148,7 @@ def open_invitation(token: str) -> Invitation:
     invitation = db.session.scalar(
         sa.select(Invitation).where(Invitation.token_digest == sessions.digest(token))
     )
-    if invitation is None or invitation.state(clock.now()) != "open":
+    if invitation is None or invitation.state(clock.now()) != "open" or not _could_be_made_now(invitation):
         raise NotFound(_("This invitation is used up or too old. Ask for a new one."))
     return invitation
 
@@ -170,8 +171,8 @@ def join_house(actor: Actor, token: str, new: NewPerson) -> tuple[User, str]:
         user = create_person(actor, new, role=Role(invitation.role), password_hash=password_hash)
         welcome_home(user)
         for room in invitation.rooms:
-            if not room.is_archived:
-                welcome_into(user, room)
+            with suppress(NotFound, Forbidden):  # It was archived, or whoever invites has left it meanwhile.
+                welcome_into(user, _room_to_open(_inviter(invitation), room.id).room)
         newcomer = Actor(user.id, Role(user.role), actor.door, actor.address, actor.user_agent)
         audit.record(newcomer, audit.Action.INVITE_USED, subject=f"invitation:{invitation.id}")
         return user, sessions.open_session(actor, user)
@@ -225,6 +226,18 @@ def _first_person(actor: Actor, new: NewPerson, password_hash: str) -> User:
     return admin
 
 
+def _inviter(invitation: Invitation) -> Actor:
+    return Actor(invitation.created_by_id, Role(invitation.created_by.role), Door.SYSTEM)
+
+
+def _could_be_made_now(invitation: Invitation) -> bool:
+    """Whether whoever made it still may: otherwise a demoted admin could come back in by a link kept in store."""
+    inviter = _inviter(invitation)
+    if not invitation.created_by.is_welcome or not may_invite(inviter):
+        return False
+    return invitation.role != Role.ADMIN or house_right(inviter.role, HouseRight.INVITE_ADMIN)
+
+
 def _room_to_open(actor: Actor, room_id: int) -> RoomInHand:
     """Return a room the actor may let newcomers into: one they may add people to, or any public one."""
     found = look_up_room(actor, room_id)
@@ -240,8 +253,7 @@ def _may_manage(actor: Actor, invitation: Invitation) -> bool:
 
 
 def _is_last_admin(user: User) -> bool:
-    others = sa.select(sa.func.count()).where(User.role == Role.ADMIN, User.id != user.id)
-    return not db.session.scalar(others)
+    return all(other.id == user.id for other in people(roles=[Role.ADMIN]))
 
 
 def _checked_house_name(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, session, url_for
 from flask_babel import gettext as _
@@ -20,6 +21,7 @@ from homechat.household import actions
 from homechat.household.models import Invitation
 from homechat.messages.sidebar import sidebar
 from homechat.rooms.queries import public_rooms
+from homechat.security.policy import HouseRight, house_right
 
 blueprint = Blueprint("household", __name__)
 
@@ -50,6 +52,11 @@ class Welcome:
     inviter_name: str
     note: str
     role: str
+
+
+@blueprint.app_context_processor
+def _rights_for_every_page() -> dict[str, Any]:
+    return {"may_invite": lambda: actions.may_invite(current_actor())}
 
 
 @blueprint.get("/setup/<token>")
@@ -110,7 +117,7 @@ def invite() -> Page:
         )
     except HomeChatError as error:
         return _invites_page(actor, form=request.form, errors=errors_of(error)), error.status
-    return _invites_page(actor, new_link=settings().public_url + url_for("household.join", token=token))
+    return _invites_page(actor, new_link=settings().origin + url_for("household.join", token=token))
 
 
 @blueprint.post("/invites/<int:invitation_id>/revoke")
@@ -138,6 +145,7 @@ def _invites_page(
         "household/invites.html",
         invitations=[_line(row) for row in actions.invitations_for(actor)],
         rooms=_rooms_to_open(actor),
+        may_invite_admin=house_right(actor.role, HouseRight.INVITE_ADMIN),
         form=form or MultiDict({"hours": str(INVITATION_HOURS), "max_uses": "1"}),
         errors=errors or {},
         new_link=new_link,

@@ -40,6 +40,7 @@ from homechat.rooms.queries import (
     home_room,
     may_create_room,
     may_meet,
+    may_write_to,
     member_count,
 )
 from homechat.rooms.signals import room_entered
@@ -105,7 +106,8 @@ def start_direct(actor: Actor, other_ids: Sequence[int]) -> Room:
     """Return the direct conversation of the actor with these people, made when there is none yet.
 
     other_ids: one to seven others; the actor alone gets a place for notes.
-    Raises NotFound for people the actor may not know of, Invalid when there are too many.
+    Raises NotFound for people the actor may not know of, Forbidden for those they may not write to, Invalid
+    when there are too many.
     """
     ids = sorted({actor.person_id, *other_ids})
     if len(ids) > DIRECT_MAX_PEOPLE:
@@ -125,6 +127,8 @@ def start_direct(actor: Actor, other_ids: Sequence[int]) -> Room:
     try:
         with transaction() as session:
             people = _people_to_add(actor, [user_id for user_id in ids if user_id != actor.person_id])
+            if not all(may_write_to(actor, user) for user in people):
+                raise Forbidden(_("You can write to a guest once you are in a room together."))
             room = Room(kind=RoomKind.DIRECT.value, direct_key=key, created_by_id=actor.person_id)
             session.add(room)
             session.flush()

@@ -193,6 +193,16 @@ def may_meet(actor: Actor, user: User) -> bool:
     return user.id in acquaintance_ids(actor.person_id)
 
 
+def may_write_to(actor: Actor, user: User) -> bool:
+    """Whether the actor may begin a direct conversation with `user`, whom they may know of.
+
+    Guests and bots are written to by those who share a room with them, and by those with the right to.
+    """
+    if user.role in (Role.ADMIN, Role.MEMBER) or house_right(actor.role, HouseRight.WRITE_TO_GUESTS):
+        return True
+    return user.id in acquaintance_ids(actor.person_id)
+
+
 def acquaintance_ids(user_id: int) -> set[int]:
     """Return the ids of everyone who shares a room with a person, without that person."""
     mine = sa.select(Membership.room_id).where(Membership.user_id == user_id)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from homechat.accounts.cards import PersonCard, cards_of
+from homechat.accounts.cards import cards_of
+from homechat.accounts.models import User
 from homechat.accounts.queries import people as everyone
 from homechat.actor import Actor
 from homechat.doors.forms import errors_of, form_numbers, form_text
 from homechat.doors.people import current_actor
-from homechat.errors import Forbidden, HomeChatError
+from homechat.errors import Forbidden, HomeChatError, Invalid
 from homechat.rooms import actions
 from homechat.rooms.queries import (
     RoomInHand,
@@ -24,6 +26,7 @@ from homechat.rooms.queries import (
     cards_of_rooms,
     find_room,
     may_create_room,
+    may_write_to,
     members_of,
     public_rooms,
 )
@@ -50,10 +53,14 @@ class MemberLine:
     is_removable: bool
 
 
+@blueprint.app_context_processor
+def _rights_for_every_page() -> dict[str, Any]:
+    return {"may_create_room": lambda: may_create_room(current_actor())}
+
+
 @blueprint.get("/rooms")
 def browse() -> Page:
-    actor = current_actor()
-    return render_template("rooms/browse.html", rooms=public_rooms(actor), may_create=may_create_room(actor))
+    return render_template("rooms/browse.html", rooms=public_rooms(current_actor()))
 
 
 @blueprint.get("/rooms/new")
@@ -64,13 +71,12 @@ def new() -> Page:
 @blueprint.post("/rooms/new")
 def create() -> Page:
     actor = current_actor()
-    kind = RoomKind.PRIVATE if form_text("kind") == RoomKind.PRIVATE else RoomKind.PUBLIC
     try:
         room = actions.create_room(
             actor,
             name=form_text("name"),
             description=form_text("description"),
-            kind=kind,
+            kind=_kind(),
             from_arrival=form_text("newcomers_see") == "from_arrival",
             member_ids=form_numbers("member_ids"),
         )
@@ -128,7 +134,9 @@ def remove_member(room_id: int, user_id: int) -> Page:
 
 @blueprint.get("/people")
 def people() -> Page:
-    return render_template("rooms/people.html", people=_acquaintances(current_actor()))
+    actor = current_actor()
+    known = [user for user in _acquaintances(actor) if may_write_to(actor, user)]
+    return render_template("rooms/people.html", people=cards_of(known))
 
 
 @blueprint.post("/direct")
@@ -137,13 +145,25 @@ def start_direct() -> Page:
     return redirect(url_for("messages.conversation", room_id=room.id))
 
 
+def _kind() -> RoomKind:
+    """Return what kind of room was chosen; a slip of the pen must not make a private room public."""
+    kind = form_text("kind") or RoomKind.PUBLIC
+    if kind not in (RoomKind.PUBLIC, RoomKind.PRIVATE):
+        sentence = _("Choose who can find it.")
+        raise Invalid(sentence, fields={"kind": sentence})
+    return RoomKind(kind)
+
+
 def _new_page(
     actor: Actor, *, form: MultiDict[str, str] | None = None, errors: dict[str, str] | None = None
 ) -> str:
     if not may_create_room(actor):
         raise Forbidden(_("You can't make rooms here. Ask whoever runs the house."))
     return render_template(
-        "rooms/new.html", form=form or MultiDict(), errors=errors or {}, people=_acquaintances(actor)
+        "rooms/new.html",
+        form=form or MultiDict(),
+        errors=errors or {},
+        people=cards_of(_acquaintances(actor)),
     )
 
 
@@ -162,7 +182,7 @@ def _details_page(
         "rooms/details.html",
         room=cards_of_rooms(actor.person_id, [found.room])[0],
         members=members,
-        candidates=[card for card in _acquaintances(actor) if card.id not in here] if may_add else [],
+        candidates=cards_of(user for user in _acquaintances(actor) if user.id not in here) if may_add else [],
         may=found.rights,
         form=form or {"name": found.room.name, "description": found.room.description},
         errors=errors or {},
@@ -185,10 +205,10 @@ def _members(found: RoomInHand) -> list[MemberLine]:
     ]
 
 
-def _acquaintances(actor: Actor) -> list[PersonCard]:
+def _acquaintances(actor: Actor) -> list[User]:
     """Return the people the actor may know of, without the actor, by name."""
     known = everyone()
     if not house_right(actor.role, HouseRight.MEET_EVERYONE):
         around = acquaintance_ids(actor.person_id)
         known = [user for user in known if user.id in around]
-    return [card for card in cards_of(known) if card.id != actor.user_id]
+    return [user for user in known if user.id != actor.user_id]

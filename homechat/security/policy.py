@@ -34,6 +34,7 @@ class HouseRight(StrEnum):
     CREATE_ROOM = "create_room"
     START_DIRECT = "start_direct"
     MEET_EVERYONE = "meet_everyone"
+    WRITE_TO_GUESTS = "write_to_guests"
     INVITE = "invite"
     INVITE_ADMIN = "invite_admin"
 
@@ -57,6 +58,7 @@ HOUSE_RIGHTS: dict[HouseRight, frozenset[Role]] = {
     HouseRight.CREATE_ROOM: frozenset({Role.ADMIN, Role.MEMBER}),
     HouseRight.START_DIRECT: frozenset({Role.ADMIN, Role.MEMBER, Role.GUEST}),
     HouseRight.MEET_EVERYONE: frozenset({Role.ADMIN, Role.MEMBER}),
+    HouseRight.WRITE_TO_GUESTS: frozenset({Role.ADMIN}),
     HouseRight.INVITE: frozenset({Role.ADMIN}),
     HouseRight.INVITE_ADMIN: frozenset({Role.ADMIN}),
 }

@@ -3,18 +3,24 @@
 
 import { moveIn, me } from "./house.js";
 import "./elements/connection-pill.js";
+import "./elements/copy-link.js";
 import "./elements/message-composer.js";
 import "./elements/message-list.js";
 import "./elements/room-list.js";
 import "./elements/theme-switch.js";
 import "./elements/typing-line.js";
+import { makeRoomForKeyboard } from "./parts/keyboard.js";
 import { showPresence } from "./parts/presence.js";
 import { showRoomNews } from "./parts/room-header.js";
 import { keepTimes } from "./parts/time-texts.js";
+import { showUnreadTotal } from "./parts/unread-total.js";
 
 keepTimes(document);
 if (me) {
+  makeRoomForKeyboard();
   showPresence();
   showRoomNews();
   moveIn();
+} else {
+  showUnreadTotal(0);
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, WebSocket, expect
 
-from tests.browser.windows import WAIT_MILLISECONDS
+from tests.browser.windows import SIZES, WAIT_MILLISECONDS
 
 TEXT = "message-composer textarea"
 SCROLLER = ".message-list__scroller"
@@ -48,9 +48,8 @@ def send(page: Page) -> None:
 
 
 def has_keyboard(page: Page) -> bool:
-    """Whether the window is one with a mouse, and so with a real keyboard."""
-    found: bool = page.evaluate("matchMedia('(hover: hover) and (pointer: fine)').matches")
-    return found
+    """Whether the window is one with a keyboard and a mouse, and no phone."""
+    return page.viewport_size == SIZES["wide"]["viewport"]
 
 
 def message(page: Page, text: str) -> Locator:

@@ -163,7 +163,7 @@ def what_is_read_on_one_device_is_read_on_all(ada: Page, ben: Page, bens_desk: P
 
 
 def signing_out_ends_it(ada: Page, ben: Page) -> None:
-    dot = ada.locator(".conversation__header .presence-dot")
+    dot = ada.locator(".conversation__face .presence-dot")
     expect(dot).to_be_visible()
     old_page = ben.context.new_page()
     go_live(old_page, ada.url)

@@ -2,13 +2,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { backoffMs } from "../../static/js/lib/backoff.js";
 import { newClientId } from "../../static/js/lib/client-id.js";
+import { copyFrom } from "../../static/js/lib/clipboard.js";
 import { Drafts } from "../../static/js/lib/drafts.js";
 import { Emitter } from "../../static/js/lib/emitter.js";
+import { keyboardHeight } from "../../static/js/lib/keyboard.js";
 import { plainRequestFor } from "../../static/js/lib/plain-requests.js";
 import { Progress } from "../../static/js/lib/progress.js";
 import { countAfter, readByAllUpTo, readsFrom } from "../../static/js/lib/reads.js";
 import { Shelf } from "../../static/js/lib/shelf.js";
-import { characterCount, previewOf, wellFormed } from "../../static/js/lib/text.js";
+import { characterCount, plainText, previewOf, wellFormed } from "../../static/js/lib/text.js";
 import { badgeText, countUnread, withUnread } from "../../static/js/lib/unread.js";
 import { speaker } from "../../static/js/lib/words.js";
 import { memoryStorage } from "./stand-ins.js";
@@ -63,11 +65,64 @@ test("half an emoji is made sendable, a whole one is left alone", () => {
   assert.equal(wellFormed.call(null, Object("plain").toString()), "plain");
 });
 
-test("a preview is one line and not long", () => {
+test("a preview is one line of at most 80 characters, like the server's", () => {
   assert.equal(previewOf("  one\n\n two\tthree "), "one two three");
+  assert.equal(previewOf("x".repeat(80)), "x".repeat(80));
+  assert.equal(previewOf("x".repeat(81)), `${"x".repeat(79)}…`);
+  assert.equal(previewOf("word ".repeat(100)), `${"word ".repeat(15)}word…`);
+  assert.equal(previewOf("a".repeat(100_000)).length, 80);
   assert.equal(previewOf("👍".repeat(10), 10), "👍".repeat(10));
   assert.equal(previewOf("👍".repeat(11), 10), `${"👍".repeat(9)}…`);
-  assert.equal(previewOf("a".repeat(100_000)).length, 140);
+});
+
+test("a preview never cuts through what people take for one character", () => {
+  for (const whole of ["👍🏽", "👨‍👩‍👧", "🇩🇪", "e\u0301\u0302", "❤️"]) {
+    for (const before of [5, 6, 7, 8, 9]) {
+      const line = previewOf("x".repeat(before) + whole.repeat(10), 10);
+      assert.match(line, new RegExp(`^x{${before}}(${whole})*…$`, "u"));
+      assert.ok(characterCount(line) <= 10);
+    }
+  }
+  assert.equal(previewOf(`e${"\u0301".repeat(20)}`, 10), `e${"\u0301".repeat(8)}…`);
+});
+
+test("a rendered message says its words without the markup", () => {
+  const text = (nodeValue) => ({ nodeName: "#text", nodeValue, childNodes: [] });
+  const node = (nodeName, ...childNodes) => ({ nodeName, nodeValue: null, childNodes });
+  const said = (...children) => previewOf(plainText(node("DIV", ...children)));
+  const li = (words) => node("LI", text(words));
+  assert.equal(said(node("P", text("one"), node("BR"), node("STRONG", text("t")), text("wo"))), "one two");
+  assert.equal(said(node("P", text("one")), node("P", text("two"))), "one two");
+  assert.equal(said(node("UL", li("milk"), text("\n"), li("eggs"))), "milk eggs");
+  assert.equal(said(node("OL", text("\n"), li("wash"), li("dry"))), "1. wash 2. dry");
+  assert.equal(said(node("BLOCKQUOTE", node("P", text("so?"))), node("P", text("yes"))), "so? yes");
+  assert.equal(said(node("PRE", node("CODE", text("if a:\n  b")))), "if a: b");
+});
+
+test("a link is copied with and without the clipboard, which browsers hide on plain http", async () => {
+  const copied = async (clipboard, works) => {
+    const done = [];
+    const field = { value: "http://h/join/x", focus: () => done.push("focus"), select: () => done.push("select") };
+    const execCommand = (name) => { done.push(name); return works; };
+    return [await copyFrom(field, { clipboard, execCommand }), done];
+  };
+  const refusing = { writeText: async () => { throw new Error("NotAllowedError"); } };
+  const taken = [];
+  const willing = { writeText: async (text) => { taken.push(text); } };
+  assert.deepEqual(await copied(willing, false), [true, []]);
+  assert.deepEqual(taken, ["http://h/join/x"]);
+  assert.deepEqual(await copied(undefined, true), [true, ["focus", "select", "copy"]]);
+  assert.deepEqual(await copied(refusing, true), [true, ["focus", "select", "copy"]]);
+  assert.deepEqual(await copied(undefined, false), [false, ["focus", "select", "copy"]]);
+});
+
+test("the keyboard is what lies over the page, however much that is zoomed", () => {
+  assert.equal(keyboardHeight(844, { height: 508, scale: 1 }), 336);
+  assert.equal(keyboardHeight(844, { height: 254, scale: 2 }), 336);
+  assert.equal(keyboardHeight(844, { height: 422, scale: 2 }), 0);
+  assert.equal(keyboardHeight(508, { height: 508, scale: 1 }), 0, "the page made room already");
+  assert.equal(keyboardHeight(800, { height: 785, scale: 1 }), 0, "a scroll bar");
+  assert.equal(keyboardHeight(422, { height: 508, scale: 1 }), 0);
 });
 
 test("the title counts what is unread, up to 99+", () => {

@@ -2,9 +2,12 @@
 // <room-list>: the conversations of this person, newest first, with what is unread.
 
 import { ask, isWatched, listen, me, openRoom } from "../house.js";
-import { previewOf } from "../lib/text.js";
-import { countUnread, withUnread } from "../lib/unread.js";
+import { plainText, previewOf } from "../lib/text.js";
+import { countUnread } from "../lib/unread.js";
+import { showOnline } from "../parts/presence.js";
 import { drawItem, markCurrent, newItem } from "../parts/room-item.js";
+import { elementFrom } from "../parts/server-html.js";
+import { showUnreadTotal } from "../parts/unread-total.js";
 
 /** Several reasons to look again within this time are one. */
 const GATHER_MS = 800;
@@ -31,7 +34,7 @@ class RoomList extends HTMLElement {
     listen("room:updated", ({ room_id, name }) => this.#renamed(room_id, name), signal);
     listen("presence:changed", () => this.#refreshSoon(), signal);
     listen("person:updated", () => this.#refreshSoon(), signal);
-    this.#showTitle(this.#shownUnread());
+    showUnreadTotal(this.#shownUnread());
   }
 
   disconnectedCallback() {
@@ -49,6 +52,7 @@ class RoomList extends HTMLElement {
     for (const item of this.#items.values()) gone.delete(this.#draw(item));
     gone.forEach((element) => element.remove());
     this.#inOrder();
+    showOnline(answer.online);
   }
 
   #refreshSoon() {
@@ -78,7 +82,7 @@ class RoomList extends HTMLElement {
     this.#change(item.room_id, {
       last_seq: payload.seq,
       unread: item.unread + (isRead ? 0 : 1),
-      last_message: { author_name: author.display_name, preview: previewOf(payload.body), at: payload.created_at },
+      last_message: { author_name: author.display_name, preview: previewIn(payload), at: payload.created_at },
     });
     this.#inOrder();
   }
@@ -112,7 +116,7 @@ class RoomList extends HTMLElement {
     }
     Object.assign(item, news);
     this.#draw(item);
-    this.#showTitle(countUnread(this.#items.values()));
+    showUnreadTotal(countUnread(this.#items.values()));
   }
 
   /** @param {Item} item */
@@ -135,12 +139,7 @@ class RoomList extends HTMLElement {
     if (focused instanceof HTMLElement && this.contains(focused)) focused.focus({ preventScroll: true });
     const empty = this.querySelector(".room-list__empty");
     if (empty instanceof HTMLElement) empty.hidden = this.#items.size > 0;
-    this.#showTitle(countUnread(this.#items.values()));
-  }
-
-  /** @param {number} count */
-  #showTitle(count) {
-    document.title = withUnread(document.title, count);
+    showUnreadTotal(countUnread(this.#items.values()));
   }
 
   /** The sum of what the server put into the page. */
@@ -158,6 +157,12 @@ class RoomList extends HTMLElement {
   get #list() {
     return /** @type {HTMLElement} */ (this.querySelector(".room-list__items"));
   }
+}
+
+/** The line that the house would show of a message. @param {any} payload */
+function previewIn({ html, body }) {
+  const rendered = elementFrom(html)?.querySelector(".message__body");
+  return previewOf(rendered ? plainText(rendered) : body);
 }
 
 customElements.define("room-list", RoomList);

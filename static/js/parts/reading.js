@@ -24,6 +24,8 @@ export class Reading {
     const look = () => this.look();
     window.addEventListener("focus", look, { signal: view.signal });
     document.addEventListener("visibilitychange", look, { signal: view.signal });
+    // Whoever leaves at once has still seen what was before their eyes.
+    window.addEventListener("pagehide", () => this.#tell(), { signal: view.signal });
     listen("sync", look, view.signal);
     listen("unread:changed", ({ room_id, last_read_seq }) => {
       if (room_id === roomId && last_read_seq > this.readSeq) this.readSeq = last_read_seq;

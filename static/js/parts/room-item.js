@@ -3,6 +3,7 @@
 
 import { badgeText } from "../lib/unread.js";
 import { at } from "../page.js";
+import { make } from "./make.js";
 import { tellTime } from "./time-texts.js";
 
 /**
@@ -31,7 +32,7 @@ export function newItem(host, item) {
 /** Writes the latest onto a line. @param {HTMLElement} element @param {Item} item */
 export function drawItem(element, { name, unread, here, other, last_message }) {
   write(element, ".room-item__name", name);
-  write(element, ".room-item__preview", previewWords(last_message, other));
+  drawPreview(element.querySelector(".room-item__preview"), last_message, other);
   drawTime(element.querySelector("time"), last_message?.at);
   drawBadge(element, unread);
   element.querySelector(".presence-dot")?.toggleAttribute("data-online", other ? other.online : here > 0);
@@ -45,10 +46,10 @@ export function markCurrent(element, isCurrent) {
   else element.querySelector("a")?.removeAttribute("aria-current");
 }
 
-/** @param {Item["last_message"]} message @param {Item["other"]} other */
-function previewWords(message, other) {
-  if (!message) return "";
-  return other ? message.preview : `${message.author_name}: ${message.preview}`;
+/** @param {Element | null} line @param {Item["last_message"]} message @param {Item["other"]} other */
+function drawPreview(line, message, other) {
+  const author = message && !other ? [make("bdi", { text: message.author_name }), ": "] : [];
+  line?.replaceChildren(...author, message?.preview ?? "");
 }
 
 /** @param {HTMLTimeElement | null} time @param {string | undefined} moment */

@@ -13,6 +13,8 @@ export class ScrollKeeper {
   #moved;
   #isReversed;
   #atBottom = true;
+  /** Where the scroller stood when it was last looked at. */
+  #place = 0;
   /** @type {{ element: Element, top: number } | null} */
   #anchor = null;
 
@@ -41,6 +43,8 @@ export class ScrollKeeper {
 
   /** Makes changes to the list without moving what the reader sees. @param {() => void} change */
   keep(change) {
+    // The event of a scroll may still be on its way.
+    if (this.#scroller.scrollTop !== this.#place) this.#look();
     this.#remember();
     change();
     this.#restore();
@@ -60,9 +64,14 @@ export class ScrollKeeper {
   }
 
   #scrolled() {
-    this.#atBottom = this.#fromBottom() < AT_BOTTOM_PX;
+    this.#look();
     this.#remember();
     this.#moved();
+  }
+
+  #look() {
+    this.#place = this.#scroller.scrollTop;
+    this.#atBottom = this.#fromBottom() < AT_BOTTOM_PX;
   }
 
   #remember() {
@@ -77,6 +86,7 @@ export class ScrollKeeper {
       const shift = this.#topOf(this.#anchor.element) - this.#anchor.top;
       if (Math.abs(shift) >= 0.5) this.#scroller.scrollTop += shift;
     }
+    this.#place = this.#scroller.scrollTop;
   }
 
   /** The first child that reaches into view, by halving: lists grow long. */

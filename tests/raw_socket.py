@@ -1,0 +1,92 @@
+"""A live connection spoken by hand, packet by packet, for what no client library would send."""
+
+from __future__ import annotations
+
+import json
+import time
+from types import TracebackType
+from typing import Any
+
+import websocket
+
+from tests.talkers import WAIT_SECONDS, Talker
+
+CONNECT, CONNECTED, REFUSED = "40", "40", "44"
+EVENT, ACK = "42", "43"
+PING, PONG = "2", "3"
+
+
+class RawSocket:
+    """One WebSocket to `/socket.io/` with the cookies of a device. `heard` is every event packet so far."""
+
+    def __init__(self, device: Talker, *, origin: str | None = "") -> None:
+        address = device.url.replace("http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
+        options = {"suppress_origin": True} if origin is None else {"origin": origin or device.url}
+        self.heard: list[str] = []
+        self._last_id = 0
+        self._wire = websocket.create_connection(
+            address, header={"Cookie": device.cookie_header()}, timeout=WAIT_SECONDS, **options
+        )
+        assert self._wire.recv().startswith("0"), "guard: the server speaks Engine.IO"
+
+    def __enter__(self) -> RawSocket:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._wire.close()
+
+    def connect(self) -> RawSocket:
+        """Ask to be let in, and be."""
+        answer = self.ask(CONNECT)
+        assert answer.startswith(CONNECTED), answer
+        return self
+
+    def ask(self, packet: str) -> str:
+        """Send a packet and return the next one that is no event."""
+        self.send(packet)
+        return self.answer()
+
+    def send(self, packet: str | bytes) -> None:
+        if isinstance(packet, bytes):
+            self._wire.send_binary(packet)
+        else:
+            self._wire.send(packet)
+
+    def call(self, arguments: str) -> dict[str, Any]:
+        """Send an event, given as the JSON of its name and arguments, and return its ack."""
+        self._last_id += 1
+        start = f"{ACK}{self._last_id}"
+        answer = self.ask(f"{EVENT}{self._last_id}{arguments}")
+        assert answer.startswith(start + "["), answer
+        (ack,) = json.loads(answer[len(start) :])
+        return ack
+
+    def call_event(self, name: str, *arguments: Any) -> dict[str, Any]:
+        return self.call(json.dumps([name, *arguments]))
+
+    def answer(self) -> str:
+        """Return the next packet that is no event and no ping."""
+        while True:
+            packet = self._wire.recv()
+            if packet == PING:
+                self._wire.send(PONG)
+            elif packet.startswith(EVENT):
+                self.heard.append(packet)
+            else:
+                return packet
+
+    def listen(self, *, for_seconds: float) -> list[str]:
+        """Return every packet that comes in this time, or until the server ends the connection."""
+        packets = []
+        until = time.monotonic() + for_seconds
+        try:
+            while (left := until - time.monotonic()) > 0:
+                self._wire.settimeout(left)
+                packets.append(self._wire.recv())
+        except (websocket.WebSocketTimeoutException, websocket.WebSocketConnectionClosedException):
+            pass
+        finally:
+            self._wire.settimeout(WAIT_SECONDS)
+        return [packet for packet in packets if packet and packet != PING]

@@ -1,0 +1,177 @@
+"""What pages bring along is all there, and nothing besides: scripts, stylesheets, drawings and words."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from homechat import paths, words
+from tests.house import Browser, House
+
+JS, CSS = paths.STATIC / "js", paths.STATIC / "css"
+PAGES = ("/", "/rooms", "/rooms/new", "/people", "/invites", "/me")
+
+
+@pytest.fixture
+def page(house: House) -> str:
+    """The page that somebody sees who is in."""
+    return read(house.client("ada"), "/")
+
+
+def read(browser: Browser, path: str) -> str:
+    reply = browser.get(path)
+    assert reply.status_code == 200, path
+    return reply.get_data(as_text=True)
+
+
+def linked(page: str, rel: str) -> list[str]:
+    """Return the files below static/ that a page's <link>s of this kind name, in their order."""
+    return re.findall(rf'<link rel="{rel}" href="/static/\w+/([^"]+)">', page)
+
+
+def code(file: Path) -> str:
+    """Return a script without its comments, which name types of other files."""
+    text = re.sub(r"/\*.*?\*/", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.sub(r"^\s*//.*$", "", text, flags=re.MULTILINE)
+
+
+def scripts() -> list[Path]:
+    return sorted(JS.rglob("*.js"))
+
+
+# scripts and stylesheets
+
+
+def imported_by(file: Path) -> set[Path]:
+    names = re.findall(r'(?:\bfrom|\bimport)\s*\(?\s*"([^"]+)"', code(file))
+    return {(file.parent / name).resolve() for name in names}
+
+
+def all_imports() -> set[Path]:
+    """Return every module that app.js comes to import."""
+    found: set[Path] = set()
+    waiting = {JS / "app.js"}
+    while waiting:
+        file = waiting.pop()
+        waiting |= imported_by(file) - found
+        found |= imported_by(file)
+    return found
+
+
+def test_a_page_fetches_at_once_every_module_that_it_comes_to_import(page: str) -> None:
+    imports = {file.relative_to(paths.STATIC).as_posix() for file in all_imports()}
+    assert len(imports) > 30  # Guard: the walk got somewhere.
+
+    preloaded = linked(page, "modulepreload")
+
+    assert set(preloaded) == imports
+    assert len(preloaded) == len(imports)
+    assert re.findall(r'<script type="module" src="/static/\w+/([^"]+)">', page) == ["js/app.js"]
+
+
+def test_no_script_lies_around_unused() -> None:
+    assert set(scripts()) == {JS / "app.js", *all_imports()}
+
+
+def test_a_page_has_every_stylesheet_once_and_the_values_first(page: str) -> None:
+    sheets = linked(page, "stylesheet")
+
+    assert sorted(sheets) == sorted(file.relative_to(paths.STATIC).as_posix() for file in CSS.rglob("*.css"))
+    assert sheets[:3] == ["css/tokens.css", "css/base.css", "css/layout.css"]
+
+
+def test_those_outside_get_the_same_files_as_those_inside(page: str, house: House) -> None:
+    outside = read(house.client(), "/sign-in")
+
+    for rel in ("modulepreload", "stylesheet"):
+        assert linked(outside, rel) == linked(page, rel)
+
+
+# drawings
+
+
+def drawings() -> list[str]:
+    return re.findall(r'<symbol id="([^"]+)"', (paths.STATIC / "icons.svg").read_text(encoding="utf-8"))
+
+
+def drawn_by_templates() -> Iterator[str]:
+    for file in paths.TEMPLATES.rglob("*.html"):
+        yield from re.findall(r'\bicon\("([^"]+)"', file.read_text(encoding="utf-8"))
+
+
+def drawn_by_scripts() -> Iterator[str]:
+    """Yield what scripts draw: by `icon()`, or by what hands a name on to it."""
+    for file in scripts():
+        text = code(file)
+        yield from re.findall(r'\b(?:icon|button|choice)\("([^"]+)"', text)
+        for table in re.findall(r"\bDRAWINGS = \{([^}]*)\}", text):
+            yield from re.findall(r'"([^"]+)"', table)
+
+
+def drawn_on_pages(house: House) -> Iterator[str]:
+    ada = house.client("ada")
+    for path in (*PAGES, f"/rooms/{house.home().id}", f"/rooms/{house.home().id}/details"):
+        yield from re.findall(r'/icons\.svg#([^"]*)"', read(ada, path))
+
+
+def test_every_drawing_is_there_once_and_every_one_is_used(house: House) -> None:
+    used = {*drawn_by_templates(), *drawn_by_scripts(), *drawn_on_pages(house)}
+    assert {"lock", "trash", "double-check", "share"} <= used  # Guard: each way of drawing is seen.
+
+    assert sorted(used) == sorted(drawings())
+
+
+def test_scripts_draw_with_nothing_but_what_is_looked_through_here() -> None:
+    """Guard for the test above: whoever calls `icon` with a variable has it from one of these."""
+    handed_on = {
+        (file.name, argument)
+        for file in scripts()
+        for argument in re.findall(r"(?<!function )\bicon\(([^\")]+)\)", code(file))
+    }
+
+    assert handed_on == {
+        ("copy-link.js", "drawing"),
+        ("message-dress.js", "DRAWINGS[delivery]"),
+        ("pending-bubble.js", "drawing"),
+    }
+
+
+# words
+
+
+def carried(page: str) -> set[str]:
+    """Return the keys of the texts that a page carries for its scripts."""
+    found = re.search(r"data-words='([^']*)'", page)
+    assert found
+    return set(json.loads(html.unescape(found[1])))
+
+
+def said_by(file: Path, keys: set[str]) -> set[str]:
+    """Return the keys in a script: those written out, and of `message.${…}` all whose end it knows, if as a type."""
+    text, types_too = code(file), file.read_text(encoding="utf-8")
+    groups = "|".join({key.split(".")[0] for key in keys})
+    said = {*re.findall(rf'"((?:{groups})\.\w+)"', text), *re.findall(r'\bsay\("([^"]+)"', text)}
+    for group in re.findall(r"`(\w+)\.\$\{", text):
+        ends = {key.removeprefix(f"{group}.") for key in keys if key.startswith(f"{group}.")}
+        said |= {f"{group}.{end}" for end in ends if re.search(rf"\b{end}\b", types_too)}
+    return said
+
+
+def test_scripts_say_every_text_they_are_given_and_no_other(page: str) -> None:
+    given = carried(page)
+    assert len(given) > 20  # Guard: the page carries them.
+
+    assert set().union(*(said_by(file, given) for file in scripts())) == given
+
+
+def test_every_text_of_the_scripts_is_described(page: str) -> None:
+    groups = dict(re.findall(r"^- (\w+)\.\*(.*?)(?=^- |\Z)", words.__doc__ or "", re.MULTILINE | re.DOTALL))
+
+    for key in carried(page):
+        group, name = key.split(".")
+        assert f"`{name}`" in groups.get(group, ""), key
