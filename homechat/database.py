@@ -98,8 +98,8 @@ def transaction() -> Iterator[Session]:
         raise RuntimeError("something was changed outside of transaction()")
     callbacks = session.info["callbacks"] = []
     try:
-        if session.in_transaction():
-            session.rollback()
+        session.rollback()
+        session.expire_all()  # A rollback does so only where something was read since the last commit.
         with _one_writer(session):
             try:
                 session.connection(execution_options={"homechat_writes": True})

@@ -2,7 +2,7 @@
 
 eventlet 0.41 unmasks in a Python loop (a third of a second for 1 MB, and nobody else is served meanwhile) and keeps
 an unfinished message of any length. engineio 4.15 leaves a connection half open when a frame makes no sense. Both are
-pinned in pyproject.toml; the asserts say so when an upgrade changes what is patched here.
+pinned in pyproject.toml, and the start stops when an upgrade has changed what is patched here.
 """
 
 import functools
@@ -39,9 +39,8 @@ def repair_engineio() -> None:
 def repair_eventlet(websocket: Any) -> None:
     """Bound a message over all its fragments, and unmask as one big number. websocket: the module of eventlet."""
     protocol = websocket.RFC6455WebSocket
-    assert callable(protocol.Message.push)
-    assert callable(protocol._apply_mask)
-
+    if not (callable(protocol.Message.push) and callable(protocol._apply_mask)):
+        raise RuntimeError("this eventlet is not the one that is repaired here")
     original: Any = protocol.Message
 
     class Message(original):  # type: ignore[misc]

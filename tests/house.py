@@ -1,4 +1,4 @@
-"""A house with the cast: Ada (admin), Ben, Cleo (members), Gus (guest, in home), Rex (bot), Olga (guest, in no room)."""
+"""A house with the cast: Ada (admin), Ben, Cleo (members), Gus (guest, in home), Rex (bot), Olga (guest, in none)."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ depends_on = None
 GENESIS = "0" * 64
 PERSONAL = ("address", "user_agent", "detail", "salt")
 KEPT = ("id", "at", "action", "actor_id", "door", "subject", "personal_digest", "previous_hash", "hash")
-TRIGGERS = ("audit_logs_no_change", "audit_logs_no_early_deletion", "audit_logs_no_truncation")
+TRIGGERS_ON_SQLITE = ("audit_logs_no_change", "audit_logs_no_early_deletion", "audit_logs_no_replacement")
+TRIGGERS_ON_POSTGRESQL = ("audit_logs_no_change", "audit_logs_no_early_deletion", "audit_logs_no_truncation")
 
 
 def upgrade() -> None:
@@ -29,10 +30,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
-        for name in TRIGGERS[:2]:
+        for name in TRIGGERS_ON_SQLITE:
             op.execute(f"DROP TRIGGER {name}")
     else:
-        for name in TRIGGERS:
+        for name in TRIGGERS_ON_POSTGRESQL:
             op.execute(f"DROP TRIGGER {name} ON audit_logs")
         op.execute("DROP FUNCTION audit_logs_guard()")
     op.execute("DELETE FROM security_epoch")
@@ -51,6 +52,12 @@ def _guard_on_sqlite() -> None:
         """CREATE TRIGGER audit_logs_no_early_deletion BEFORE DELETE ON audit_logs
         WHEN OLD.at > datetime('now', '-90 days')
         BEGIN SELECT RAISE(ABORT, 'the audit log cannot be deleted yet'); END"""
+    )
+    # INSERT OR REPLACE deletes the row that is in its way without asking any trigger of deletion.
+    op.execute(
+        """CREATE TRIGGER audit_logs_no_replacement BEFORE INSERT ON audit_logs
+        WHEN EXISTS (SELECT 1 FROM audit_logs WHERE id = NEW.id OR hash = NEW.hash)
+        BEGIN SELECT RAISE(ABORT, 'the audit log cannot be changed'); END"""
     )
 
 
@@ -73,11 +80,11 @@ def _guard_on_postgresql() -> None:
             RAISE EXCEPTION 'the audit log cannot be deleted yet';
         END $$"""
     )
-    for name, when in zip(TRIGGERS, ("BEFORE UPDATE", "BEFORE DELETE"), strict=False):
+    for name, when in zip(TRIGGERS_ON_POSTGRESQL, ("BEFORE UPDATE", "BEFORE DELETE"), strict=False):
         op.execute(
             f"CREATE TRIGGER {name} {when} ON audit_logs FOR EACH ROW EXECUTE FUNCTION audit_logs_guard()"
         )
     op.execute(
-        f"""CREATE TRIGGER {TRIGGERS[2]} BEFORE TRUNCATE ON audit_logs
+        f"""CREATE TRIGGER {TRIGGERS_ON_POSTGRESQL[2]} BEFORE TRUNCATE ON audit_logs
         FOR EACH STATEMENT EXECUTE FUNCTION audit_logs_guard()"""
     )
