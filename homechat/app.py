@@ -9,6 +9,7 @@ from homechat.accounts.views import blueprint as accounts
 from homechat.config import Settings
 from homechat.database import db, engine_options
 from homechat.doors import people, replies
+from homechat.doors.events import UnderWay
 from homechat.doors.forms import StorableNumber
 from homechat.extensions import babel, csrf, limiter, login_manager, migrate, socketio
 from homechat.household.views import blueprint as household
@@ -42,6 +43,7 @@ def build_app(settings: Settings | None, *, async_mode: str) -> Flask:
     app.extensions["homechat_settings"] = settings
     app.extensions["homechat_live_sockets"] = LiveSockets()
     app.extensions["homechat_typing"] = typing.Windows()
+    app.extensions["homechat_events"] = UnderWay()
 
     db.init_app(app)
     migrate.init_app(app, db, directory=str(paths.MIGRATIONS))

@@ -64,6 +64,8 @@ def prepare() -> None:
     """Make the data folder and the secrets, and bring the database up to date. Changes nothing when all is well."""
     settings = config.prepare(_settings())
     click.echo(f"House: {_where(settings)}")
+    if settings.sqlite_file is not None and not settings.sqlite_file.exists():
+        settings.sqlite_file.touch(mode=0o600)
     flask_migrate.upgrade(directory=str(paths.MIGRATIONS))
 
 

@@ -17,7 +17,7 @@ from homechat.accounts.models import LoginSession, User
 from homechat.actor import Role
 from homechat.config import Settings
 from homechat.database import db, transaction
-from homechat.doors.events import Json, Sender, dispatch
+from homechat.doors.events import Json, Sender, UnderWay, dispatch
 from homechat.doors.people import client_address, settings
 from homechat.errors import Unavailable
 from homechat.extensions import socketio
@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 OFFLINE_GRACE_SECONDS = 1.5
 """A page that is being changed closes one socket and opens the next; nobody else should see them go and come."""
 HELLO_DELAY_SECONDS = 0.02
+FINISH_SECONDS = 5.0
 ANY_EVENT = "*"
 
 
@@ -129,6 +130,13 @@ def _on_any_event(name: str, *args: Any) -> Json:
         user_agent=request.user_agent.string,
     )
     return dispatch(sender, name, args)
+
+
+def say_goodbye() -> None:
+    """Tell every client that the server will be back, and let the events under way finish."""
+    presence.tell_restarting()
+    under_way: UnderWay = current_app.extensions["homechat_events"]
+    under_way.finish(FINISH_SECONDS)
 
 
 def look_again() -> None:

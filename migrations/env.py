@@ -6,6 +6,7 @@ that drop would delete, by ON DELETE CASCADE, every row that points at it. They 
 
 import sqlalchemy as sa
 from alembic import context
+from alembic.util import CommandError
 from flask import current_app
 
 from homechat.database import Base, UtcDateTime, migration_engine
@@ -21,6 +22,13 @@ def render_item(kind: str, item: object, autogen_context: object) -> str | bool:
     return False
 
 
+def refuse_without_house() -> None:
+    """Only `flask prepare` makes a house; another command that made one would hide a wrong path."""
+    file = settings.sqlite_file
+    if file is not None and not file.exists():
+        raise CommandError(f"There is no house at {file}. Check HOMECHAT_DATA_DIR, or make one with: bin/run")
+
+
 def check_foreign_keys(connection: sa.Connection) -> None:
     """Stop a step that left a row pointing at nothing."""
     if connection.dialect.name != "sqlite":
@@ -32,6 +40,7 @@ def check_foreign_keys(connection: sa.Connection) -> None:
 
 def main() -> None:
     """Bring the database to the wanted revision."""
+    refuse_without_house()
     engine = migration_engine(settings)
     with engine.connect() as connection:
         context.configure(

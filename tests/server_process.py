@@ -107,12 +107,14 @@ def environment(data_dir: Path, **variables: str) -> dict[str, str]:
     return {**own, "HOMECHAT_DATA_DIR": str(data_dir), "FLASK_APP": "homechat", **ours, **variables}
 
 
-def run_flask(data_dir: Path, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+def run_flask(
+    data_dir: Path, *arguments: str, text: str = "", env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run `flask …` on the house in `data_dir`, with `text` as standard input; it may fail."""
     return subprocess.run(
         [sys.executable, "-m", "flask", *arguments],
         cwd=ROOT,
-        env=environment(data_dir),
+        env=environment(data_dir, **(env or {})),
         input=text,
         capture_output=True,
         text=True,

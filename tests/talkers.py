@@ -68,6 +68,7 @@ class Talker:
 
     def connect(self, *, origin: str | None = "", wait: bool = True) -> Talker:
         """Open the live connection. origin: the page's own unless given; None sends none."""
+        self.close()
         self.ended.clear()
         self.socket = self._new_socket(self.url if origin == "" else origin)
         self.socket.connect(
@@ -118,6 +119,8 @@ class Talker:
     def close(self) -> None:
         if self.socket.connected:
             self.socket.disconnect()
+        if self.socket.eio.ws is not None:  # It stays open when the server was the one to end the connection.
+            self.socket.eio.ws.shutdown()
 
     def _new_socket(self, origin: str | None) -> socketio.Client:
         options = {"origin": origin} if origin is not None else {"suppress_origin": True}

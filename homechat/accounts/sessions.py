@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from flask import current_app
+from flask_babel import gettext as _
 
 from homechat import audit, clock
 from homechat.accounts.models import LoginSession, User
@@ -90,7 +91,7 @@ def touch(row: LoginSession) -> None:
     now = clock.now()
     if now - row.last_seen_at < TOUCH_EVERY:
         return
-    idle, _ = lifetimes(row.user)
+    idle, _life = lifetimes(row.user)
     # Reading goes on while nothing can be written; this can wait for the next time.
     with suppress(Unavailable), transaction() as session:
         session.execute(
@@ -118,7 +119,7 @@ def sign_out(actor: Actor) -> None:
     with transaction() as session:
         row = session.get(LoginSession, actor.session_id)
         if row is not None and row.revoked_at is None:
-            _revoke(row, reason="signed_out", sentence="You signed out.")
+            _revoke(row, reason="signed_out", sentence=_("You signed out."))
             audit.record(actor, audit.Action.LOGOUT, subject=f"session:{row.id}")
 
 
@@ -127,8 +128,8 @@ def revoke_device(actor: Actor, session_id: int) -> None:
     with transaction() as session:
         row = session.get(LoginSession, session_id)
         if row is None or row.user_id != actor.person_id or row.revoked_at is not None:
-            raise NotFound("There is no such device.")
-        _revoke(row, reason="revoked", sentence="This device was signed out from another one.")
+            raise NotFound(_("There is no such device."))
+        _revoke(row, reason="revoked", sentence=_("This device was signed out from another one."))
         audit.record(actor, audit.Action.SESSION_REVOKED, subject=f"session:{row.id}")
 
 

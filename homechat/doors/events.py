@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
-from flask import g
+from flask import current_app, g
 from flask_babel import gettext as _
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from homechat.accounts import sessions
 from homechat.actor import Actor, Door, Role
 from homechat.doors.forms import is_unstorable
-from homechat.errors import HomeChatError, Invalid, Unauthenticated
+from homechat.errors import HomeChatError, Invalid, Unauthenticated, Unavailable
 from homechat.realtime import presence
 from homechat.rooms.queries import find_room
 from homechat.security import limits
@@ -81,6 +83,35 @@ def event(
     return register
 
 
+class UnderWay:
+    """Counts the events at work, so that a stop can let them finish: what is stored shall be acknowledged, too."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._is_stopping = False
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Count one event for the length of the block. Raises Unavailable once a stop has begun."""
+        with self._changed:
+            if self._is_stopping:
+                raise Unavailable(_("HomeChat is restarting. It will be back in a moment."))
+            self._count += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._count -= 1
+                self._changed.notify_all()
+
+    def finish(self, seconds: float) -> None:
+        """Let no event begin any more, and wait for those at work, `seconds` at most."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.wait_for(lambda: not self._count, timeout=seconds)
+
+
 class Sender(NamedTuple):
     """Where an event comes from."""
 
@@ -94,17 +125,10 @@ def dispatch(sender: Sender, name: str, args: tuple[Any, ...]) -> Json:
 
     session row re-read → budget → shape → right → handler. Errors become `{ok: false, code, error}`.
     """
+    under_way: UnderWay = current_app.extensions["homechat_events"]
     try:
-        actor = _actor_of(sender)
-        limits.spend(limits.SOCKET_EVENTS, actor.person_id)
-        found = EVENTS.get(name)
-        if found is None:
-            return _refusal("unknown_event", _("This event is not known here."))
-        data = _checked(found, args)
-        limits.spend(found.limit, actor.person_id)
-        if found.right is not None:
-            find_room(actor, data["room_id"], found.right)
-        return {"ok": True, **(found.handler(actor, data) or {})}
+        with under_way.one():
+            return _run(sender, name, args)
     except HomeChatError as error:
         return {"ok": False, **error.as_dict()}
     except Exception:
@@ -112,6 +136,19 @@ def dispatch(sender: Sender, name: str, args: tuple[Any, ...]) -> Json:
         return _refusal(
             "unavailable", _("Something went wrong on our side. Nothing was lost; please try again.")
         )
+
+
+def _run(sender: Sender, name: str, args: tuple[Any, ...]) -> Json:
+    actor = _actor_of(sender)
+    limits.spend(limits.SOCKET_EVENTS, actor.person_id)
+    found = EVENTS.get(name)
+    if found is None:
+        return _refusal("unknown_event", _("This event is not known here."))
+    data = _checked(found, args)
+    limits.spend(found.limit, actor.person_id)
+    if found.right is not None:
+        find_room(actor, data["room_id"], found.right)
+    return {"ok": True, **(found.handler(actor, data) or {})}
 
 
 def _actor_of(sender: Sender) -> Actor:

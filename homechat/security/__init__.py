@@ -1,1 +1,1 @@
-"""x"""
+"""Rights, passwords, budgets and headers: the rules that hold at every door."""

@@ -135,7 +135,7 @@ def test_two_tabs_of_one_person_send_each_message_once(own: Windows, server: Ser
     first_tab.wait_for_timeout(1_000)  # Time enough for a second one.
     texts = ["from a tab that is closed", "from the first", "from the second"]
     assert sorted(stored(own.house, room)) == texts
-    assert sorted(bodies(first_tab)) == sorted(bodies(second_tab)) == texts
+    wait_until(first_tab, lambda: sorted(bodies(first_tab)) == sorted(bodies(second_tab)) == texts)
 
 
 # The line is bad
