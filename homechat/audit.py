@@ -159,7 +159,7 @@ def _locked_chain(session: Session) -> AuditChain:
 
 def _is_blank(row: AuditLog) -> bool:
     """Whether the row was stripped of what is personal: of all of it, or somebody could write in what they like."""
-    return row.salt is row.address is row.user_agent is row.detail is None
+    return all(value is None for value in (row.salt, row.address, row.user_agent, row.detail))
 
 
 def _personal_digest(row: AuditLog) -> str:

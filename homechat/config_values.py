@@ -88,7 +88,8 @@ def database_address(value: str) -> str:
     """Return a SQLAlchemy address of a SQLite file (an absolute path) or of PostgreSQL."""
     if not re.match(r"sqlite:////.|postgresql(\+psycopg2)?://.", value):
         raise ValueError("must start with sqlite:/// and an absolute path, or with postgresql://")
-    return value
+    # Without a name SQLAlchemy takes psycopg 3, which blocks the event loop and is not installed.
+    return re.sub(r"^postgresql:", "postgresql+psycopg2:", value)
 
 
 def redis_address(value: str) -> str:

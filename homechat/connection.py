@@ -18,8 +18,8 @@ from homechat.actor import Role
 from homechat.config import Settings
 from homechat.database import db, transaction
 from homechat.doors.events import Json, Sender, UnderWay, dispatch
-from homechat.doors.people import client_address, settings
-from homechat.errors import Unavailable
+from homechat.doors.people import client_address, client_user_agent, settings
+from homechat.errors import TooMany, Unavailable
 from homechat.extensions import socketio
 from homechat.messages import typing
 from homechat.messages.listeners import show_room
@@ -36,11 +36,13 @@ from homechat.realtime.events import (
     tell,
 )
 from homechat.rooms.queries import room_ids_by_person, room_ids_of
+from homechat.security import limits
 
 log = logging.getLogger(__name__)
 
 OFFLINE_GRACE_SECONDS = 1.5
 """A page that is being changed closes one socket and opens the next; nobody else should see them go and come."""
+WRITE_AGAIN_SECONDS = 3.0
 HELLO_DELAY_SECONDS = 0.02
 FINISH_SECONDS = 5.0
 ANY_EVENT = "*"
@@ -127,7 +129,7 @@ def _on_any_event(name: str, *args: Any) -> Json:
     sender = Sender(
         sid=request.sid,  # type: ignore[attr-defined]
         address=client_address(),
-        user_agent=request.user_agent.string,
+        user_agent=client_user_agent(),
     )
     return dispatch(sender, name, args)
 
@@ -163,6 +165,10 @@ def look_again() -> None:
 def _let_in() -> presence.LiveSocket:
     row = _session_of_this_request()
     g.person_id = row.user_id
+    try:
+        limits.spend(limits.CONNECTS, row.user_id)
+    except TooMany as error:
+        raise Refused(error.message) from error
     socket = presence.LiveSocket(
         sid=request.sid,  # type: ignore[attr-defined]
         user_id=row.user_id,
@@ -175,12 +181,34 @@ def _let_in() -> presence.LiveSocket:
     server = socketio.server
     for audience in (person_audience(socket.user_id), session_audience(socket.session_id)):
         server.enter_room(socket.sid, audience, namespace=presence.NAMESPACE)
-    with transaction():
-        if presence.opened(socket):
-            _announce_presence(socket.user_id, online=True)
+    try:
+        with transaction():
+            sessions.touch(row)
+            _write_down(socket)
+    except Unavailable:
+        # Reading goes on while nothing can be written; that they are here is told when it can.
+        app = current_app._get_current_object()  # type: ignore[attr-defined]
+        socketio.start_background_task(_write_down_later, app, socket)
     for room_id in room_ids_of(socket.user_id):
         presence.listen(socket, room_id)
     return socket
+
+
+def _write_down(socket: presence.LiveSocket) -> None:
+    if presence.opened(socket):
+        _announce_presence(socket.user_id, online=True)
+
+
+def _write_down_later(app: Flask, socket: presence.LiveSocket) -> None:
+    """Put a socket on the list as soon as something can be written, unless it is gone by then."""
+    while True:
+        socketio.sleep(WRITE_AGAIN_SECONDS)
+        with app.app_context(), suppress(Unavailable):
+            with transaction():
+                # Within: `_strike_off` comes either before this, and it is gone, or after it, and finds the row.
+                if presence.live_sockets().get(socket.sid) is socket:
+                    _write_down(socket)
+            return
 
 
 def _forget(sid: str) -> presence.LiveSocket | None:

@@ -70,7 +70,8 @@ class TooMany(HomeChatError):
 
 
 class Unavailable(HomeChatError):
-    """The database or the disk cannot take this now; nothing was written."""
+    """The database or the disk cannot take this now; nothing was written. `retry_after`: whole seconds."""
 
     code = "unavailable"
     status = 503
+    retry_after = 5

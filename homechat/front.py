@@ -1,6 +1,7 @@
 """What stands between the web server and Flask, from the outside in.
 
-    ProxyFix → security headers → request log → no chunked bodies → path prefix → socket gate → Socket.IO → Flask
+    ProxyFix → security headers → request log → no chunked bodies → whole bodies → path prefix → socket gate
+        → Socket.IO → Flask
 
 It must be put up after `socketio.init_app(app)`: only then does Socket.IO see the client's own address, too.
 """
@@ -13,6 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from homechat import logs
 from homechat.config import Settings
+from homechat.request_bodies import WholeBodies
 from homechat.security.headers import HeadersMiddleware
 from homechat.socket_gate import SocketGate
 
@@ -28,6 +30,7 @@ def install(app: Flask, settings: Settings) -> None:
     logs.init_app(app)
     inner: WSGIApplication = SocketGate(app.wsgi_app, settings)
     inner = PathPrefix(inner, settings)
+    inner = WholeBodies(inner, settings)
     inner = RefuseChunkedBodies(inner)
     inner = logs.RequestLog(inner, settings)
     inner = HeadersMiddleware(inner, settings)

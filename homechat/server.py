@@ -5,6 +5,7 @@ settings at first, and nothing else may import this module. The CLI and the migr
 processes of their own.
 """
 
+import functools
 import os
 import signal
 import socket
@@ -149,6 +150,7 @@ def _protocol(settings: Settings) -> type[Any]:
     import eventlet
     from eventlet import wsgi
 
+    from homechat import request_bodies
     from homechat.security.headers import refusal
 
     class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]
@@ -170,6 +172,14 @@ def _protocol(settings: Settings) -> type[Any]:
             understood: bool = super().parse_request()
             self._patience.cancel()
             return understood
+
+        def get_environ(self) -> dict[str, Any]:
+            environ: dict[str, Any] = super().get_environ()
+            body = environ["wsgi.input"]
+            # Its own `read` waits until all is there; this one also asks for the body ("100 Continue").
+            read1 = functools.partial(body._do_read, body.rfile.read1)
+            environ[request_bodies.READER] = request_bodies.reader(self.connection, read1)
+            return environ
 
         def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
             self.close_connection = True

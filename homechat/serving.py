@@ -5,6 +5,7 @@ Nothing here knows eventlet. `create_app` leaves lists of callables in `app.exte
 and again if it breaks) and `homechat_on_stop` (each tells people that the server goes away).
 """
 
+import ctypes
 import logging
 import os
 import resource
@@ -17,7 +18,17 @@ from typing import Any
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from homechat import create_app, data_folder, front, logs, paths, revisions, websocket_repairs
+from homechat import (
+    create_app,
+    data_folder,
+    front,
+    logs,
+    packet_guard,
+    paths,
+    revisions,
+    send_buffer,
+    websocket_repairs,
+)
 from homechat.config import CannotStartError, Settings, prepare
 from homechat.strangers import Strangers
 
@@ -26,6 +37,9 @@ log = logging.getLogger(__name__)
 FINISH_SECONDS = 8.0
 LAST_RESORT_SECONDS = 9
 RESTART_SECONDS = 5.0
+LARGE_BLOCK_BYTES = 1_048_576
+MALLOC_ARENAS = 2
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # of malloc.h
 _TRUE = {"1", "true", "yes", "on"}
 
 
@@ -47,14 +61,16 @@ def open_house(settings: Settings, *, async_mode: str) -> House:
         data_folder.claim(settings.sqlite_file)
     logs.configure(settings)
     _allow_connections(settings)
+    _give_memory_back()
     app = create_app(settings, async_mode=async_mode)
     if settings.environment == "production" and (app.debug or app.testing):
         raise CannotStartError("HomeChat does not serve with debugging or testing turned on.")
     front.install(app, settings)
     websocket_repairs.repair_engineio()
-    strangers = Strangers(
-        app.extensions["socketio"].server, at_most_per_address=settings.anonymous_sockets_per_address
-    )
+    send_buffer.bound()
+    server = app.extensions["socketio"].server
+    packet_guard.watch(server)
+    strangers = Strangers(server, at_most_per_address=settings.anonymous_sockets_per_address)
     strangers.watch()
     return House(app, settings, strangers)
 
@@ -175,6 +191,17 @@ def _allow_connections(settings: Settings) -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
         if limit < wanted:
             log.warning("this system allows %d open files, so fewer connections than wanted", limit)
+
+
+def _give_memory_back() -> None:
+    """Have glibc return large blocks at once; nothing happens where there is another C library.
+
+    Argon2 takes 19 MiB each time. glibc would keep that much for every native thread that ever checked a password.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+        mallopt(_M_ARENA_MAX, MALLOC_ARENAS)
 
 
 def _run_for_ever(callback: Callable[[], object], sleep: Callable[[float], object]) -> None:

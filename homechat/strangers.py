@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from homechat.addresses import address_key
+
 PATIENCE_SECONDS = 10.0
 LOOK_SECONDS = 2.0
 NAMESPACE = "/"
@@ -28,7 +30,7 @@ class Strangers:
         accept = self._server.eio.handlers["connect"]
 
         def connect(eio_sid: str, environ: dict[str, Any]) -> Any:
-            if not self._let_in(eio_sid, str(environ.get("REMOTE_ADDR", ""))):
+            if not self._let_in(eio_sid, address_key(str(environ.get("REMOTE_ADDR", "")))):
                 return False  # answered with 401, before there is a WebSocket
             return accept(eio_sid, environ)
 
@@ -64,7 +66,9 @@ class Strangers:
         """Forget who has signed in or gone."""
         here = self._since.get(address, {})
         for eio_sid in list(here):
-            is_open = eio_sid in self._server.eio.sockets
+            connection = self._server.eio.sockets.get(eio_sid)
+            # With threads, those that have ended stay listed for a while.
+            is_open = connection is not None and not connection.closed
             if not is_open or self._server.manager.sid_from_eio_sid(eio_sid, NAMESPACE) is not None:
                 del here[eio_sid]
         if not here:

@@ -4,16 +4,36 @@ from __future__ import annotations
 
 import unicodedata
 
-_UNSEEN = frozenset({"Cc", "Cs", "Co", "Cn"})
-# A name must not turn the direction of the text around it.
-_BIDI_CONTROLS = frozenset("\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+CHARACTERS_READ = 1_000
+
+# Controls, format characters (they turn the direction of writing, or hide), and what is no character at all.
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
+_FILLERS = frozenset("\u115f\u1160\u3164\uffa0")
+# Inside words of many scripts and inside emoji they change what is shown; elsewhere they only hide.
+_JOINERS = frozenset("\u200c\u200d")
 
 
 def one_line(text: str) -> str:
-    """Return `text` in NFC on one line: single spaces, no controls, nothing that turns the direction of writing."""
-    kept = (
-        character if character not in _BIDI_CONTROLS else ""
-        for character in unicodedata.normalize("NFC", text)
-        if character.isspace() or unicodedata.category(character) not in _UNSEEN
+    """Return `text` in NFC on one line: single spaces, nothing unseen, nothing that turns the direction of writing.
+
+    Of a longer text only the first 1,000 characters are read: every limit is far below, and NFC is quadratic.
+    """
+    line = unicodedata.normalize("NFC", text[:CHARACTERS_READ])
+    kept = "".join(
+        character
+        for place, character in enumerate(line)
+        if character.isspace() or _is_seen(character) or _joins(line, place)
     )
-    return " ".join("".join(kept).split())
+    return " ".join(kept.split())
+
+
+def _is_seen(character: str) -> bool:
+    return character not in _FILLERS and unicodedata.category(character) not in _UNSEEN
+
+
+def _joins(line: str, place: int) -> bool:
+    if line[place] not in _JOINERS or not 0 < place < len(line) - 1:
+        return False
+    return all(
+        not neighbour.isascii() and _is_seen(neighbour) for neighbour in (line[place - 1], line[place + 1])
+    )

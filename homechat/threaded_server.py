@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from homechat import serving, websocket_repairs
+from homechat import request_bodies, serving, websocket_repairs
 from homechat.config import Settings
 from homechat.security.headers import refusal
 
@@ -114,10 +114,13 @@ class _Handler(WSGIRequestHandler):
 
     def make_environ(self) -> "WSGIEnvironment":
         environ = super().make_environ()
+        environ[request_bodies.READER] = request_bodies.reader(self.connection, self.rfile.read1)
         if "websocket" in environ.get("HTTP_UPGRADE", "").lower():
             self.connection.settimeout(2 * self.server.settings.ping_seconds + 5)
             environ["werkzeug.socket"] = _WholeSends(self.connection)
-            self.close_connection = True  # It has no reply to say so; the next bytes would be another request.
+            self.close_connection = (
+                True  # It has no reply to say so; the next bytes would be another request.
+            )
         return environ
 
     def send_response(self, code: int, message: str | None = None) -> None:

@@ -104,7 +104,7 @@ def environment(data_dir: Path, **variables: str) -> dict[str, str]:
     own = {name: text for name, text in os.environ.items() if not name.startswith(("HOMECHAT_", "FLASK_"))}
     mode = os.environ.get("HOMECHAT_TEST_ASYNC_MODE")  # bin/test runs some tests once more with "threading"
     ours = {"HOMECHAT_ASYNC_MODE": mode} if mode else {}
-    return {**own, "HOMECHAT_DATA_DIR": str(data_dir), "FLASK_APP": "homechat", **ours, **variables}
+    return {**own, "HOMECHAT_DATA_DIR": str(data_dir), **ours, **variables}
 
 
 def run_flask(

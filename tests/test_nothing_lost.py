@@ -63,7 +63,7 @@ def test_what_was_acknowledged_survives_the_sudden_death_of_the_server(house: Ho
         senders = [Sender(device(name), room, Random(f"{SEED} {name}")) for name in AUTHORS]
         acked_before = []
         with _keep_sending(senders):
-            for _ in range(4):
+            for _ in range(3):
                 _wait_for_more(senders, 20)
                 time.sleep(random.uniform(0, 0.5))
                 server.kill()
@@ -75,7 +75,7 @@ def test_what_was_acknowledged_survives_the_sudden_death_of_the_server(house: Ho
             sender.deliver()
 
     stored = _stored(house, room)
-    assert len(acked_before[-1]) >= 80, "guard: there was a load"
+    assert len(acked_before[-1]) >= 200, "guard: there was a load"
     assert {client_id: body for client_id, body, _ in stored} == _everything(senders)
     assert len(stored) == len(_everything(senders)), "nothing is there twice"
     assert [seq for _, _, seq in stored] == list(range(1, len(stored) + 1))

@@ -121,6 +121,7 @@ def change_password(actor: Actor, *, current: str, new: str) -> str:
     user = db.session.get_one(User, actor.person_id)
     limits.spend(limits.SIGN_IN, actor.address, user.username)
     if not passwords.verify_password(user.password_hash, current):
+        _note_failure(actor, user)
         sentence = _("That is not your current password.")
         raise Invalid(sentence, fields={"current_password": sentence})
     try:
@@ -187,8 +188,9 @@ def _store_password_hash(user_id: int, password_hash: str) -> None:
 
 def _note_failure(actor: Actor, user: User | None) -> None:
     """Write the failure down under the account it aimed at; a name nobody has is not kept, it may be a password."""
+    # fail2ban matches this line; keep it. It comes first: it must be there also when the disk is full.
+    log.warning("sign-in failed from %s", actor.address)
     audit.record(actor, audit.Action.LOGIN_FAILED, subject=f"user:{user.id}" if user else "")
-    log.warning("sign-in failed from %s", actor.address)  # fail2ban matches this line; keep it.
 
 
 def _taken() -> Conflict:

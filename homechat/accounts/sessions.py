@@ -148,6 +148,18 @@ def revoke_all(actor: Actor, user_id: int, *, sentence: str) -> int:
     return len(rows)
 
 
+def shorten(user: User) -> None:
+    """Let no device of `user` stay signed in for longer than their present role allows."""
+    now = clock.now()
+    idle, life = lifetimes(user)
+    with transaction() as session:
+        rows = session.scalars(sa.select(LoginSession).filter_by(user_id=user.id, revoked_at=None))
+        for row in rows:
+            row.expires_at = min(row.expires_at, now + life)
+            row.idle_expires_at = min(row.idle_expires_at, now + idle)
+        session.flush()
+
+
 def lifetimes(user: User) -> tuple[timedelta, timedelta]:
     """Return how long a device of `user` stays signed in: unused, and at most."""
     settings: Settings = current_app.extensions["homechat_settings"]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from flask import Blueprint, redirect, render_template, request, session, url_for
@@ -17,7 +17,7 @@ from homechat.accounts.devices import device_name
 from homechat.accounts.models import COLOR_COUNT, LoginSession
 from homechat.doors.forms import errors_of, form_number, form_text
 from homechat.doors.people import current_actor, forget_session, remember_session
-from homechat.errors import HomeChatError
+from homechat.errors import HomeChatError, Unavailable
 from homechat.locales import LOCALES
 
 blueprint = Blueprint("accounts", __name__)
@@ -59,7 +59,8 @@ def sign_in_now() -> Page:
 
 @blueprint.post("/sign-out")
 def sign_out() -> Page:
-    sessions.sign_out(current_actor())
+    with suppress(Unavailable):  # Even where nothing can be stored: this browser forgets who was here.
+        sessions.sign_out(current_actor())
     session.clear()
     return forget_session(redirect(url_for("accounts.sign_in")))
 
@@ -136,7 +137,5 @@ def _device(row: LoginSession) -> Device:
 def _safe_next() -> str:
     """Return where to go after signing in, if it is a path of this house; an address elsewhere is ignored."""
     wanted = request.values.get("next", "")
-    parts = urlsplit(wanted)
-    is_path = wanted.startswith("/") and not wanted.startswith(("//", "/\\")) and "\\" not in wanted
-    is_clean = wanted.isprintable() and not parts.scheme and not parts.netloc
-    return wanted if is_path and is_clean else ""
+    is_path = wanted.startswith("/") and not wanted.startswith("//") and "\\" not in wanted
+    return wanted if is_path and wanted.isprintable() else ""

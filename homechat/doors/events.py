@@ -156,6 +156,7 @@ def _actor_of(sender: Sender) -> Actor:
     row = sessions.session_by_id(socket.session_id) if socket is not None else None
     if row is None:
         raise Unauthenticated(_("You are signed out. Please sign in again."))
+    sessions.touch(row)
     g.person_id = row.user_id
     return Actor(
         user_id=row.user_id,

@@ -48,7 +48,7 @@ class SignedIn:
 
 def current_actor() -> Actor:
     """Return who is behind the current request: a person on one of their devices, or a stranger."""
-    address, user_agent = client_address(), request.user_agent.string
+    address, user_agent = client_address(), client_user_agent()
     if not current_user.is_authenticated:
         return Actor.stranger(door=Door.PAGE, address=address, user_agent=user_agent)
     person: User = current_user.person
@@ -67,13 +67,17 @@ def client_address() -> str:
     return request.remote_addr or ""
 
 
+def client_user_agent() -> str:
+    """Return what the far end calls itself, without what a database may refuse to store."""
+    return "".join(character for character in request.user_agent.string if character.isprintable())
+
+
 def load_session_from_cookie() -> SignedIn | None:
     """Return who the session cookie belongs to, or None."""
     token = request.cookies.get(settings().session_cookie_name)
     row = sessions.find_session(token) if token else None
     if row is None:
         return None
-    sessions.touch(row)
     g.person_id = row.user_id
     return SignedIn(row)
 
@@ -117,7 +121,10 @@ def deny_by_default(app: Flask) -> None:
 
 
 def _strangers_wait_outside() -> BaseResponse | None:
-    if request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS or current_user.is_authenticated:
+    if request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS:
+        return None
+    if current_user.is_authenticated:
+        sessions.touch(current_user.session)
         return None
     if request.method != "GET" or wants_json():
         raise Unauthenticated(_("Please sign in first."))

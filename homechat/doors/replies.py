@@ -6,13 +6,16 @@ import logging
 from collections.abc import Callable
 
 from flask import Flask, Response, jsonify, render_template, request, url_for
+from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_limiter import RateLimitExceeded
 from flask_wtf.csrf import CSRFError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from homechat.errors import HomeChatError, TooMany, Unauthenticated, Unavailable
+from homechat.locales import LOCALES
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +28,7 @@ def give_errors_words(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error_reply)
     app.register_error_handler(CSRFError, _http_error_reply)
     app.register_error_handler(RateLimitExceeded, _limit_reply)
+    app.register_error_handler(PoolTimeoutError, _crowded_reply)
     app.register_error_handler(Exception, _crash_reply)
 
 
@@ -35,7 +39,9 @@ def wants_json() -> bool:
 
 
 def _error_reply(error: HomeChatError) -> Reply:
-    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooMany) else {}
+    headers = {}
+    if isinstance(error, TooMany | Unavailable):
+        headers["Retry-After"] = str(error.retry_after)
     if wants_json():
         return jsonify(ok=False, **error.as_dict()), error.status, headers
     if isinstance(error, Unauthenticated):
@@ -72,6 +78,17 @@ def _http_error_reply(error: HTTPException) -> BaseResponse | Reply:
 
 def _limit_reply(error: RateLimitExceeded) -> Reply:
     return _error_reply(TooMany(_("That was a lot at once. Wait a moment and try again."), retry_after=60))
+
+
+def _crowded_reply(error: PoolTimeoutError) -> Reply:
+    """Too many are at the database at once. No template and no chosen language: they would have to ask it, too."""
+    log.error("nobody gave a database connection back in time")
+    with force_locale(request.accept_languages.best_match(list(LOCALES)) or "en"):
+        refusal = Unavailable(_("A lot is going on here right now. Please try again in a moment."))
+    headers = {"Retry-After": str(refusal.retry_after)}
+    if wants_json():
+        return jsonify(ok=False, **refusal.as_dict()), refusal.status, headers
+    return Response(refusal.message, mimetype="text/plain"), refusal.status, headers
 
 
 def _crash_reply(error: Exception) -> Reply:

@@ -21,7 +21,7 @@ from homechat.database import db, transaction
 from homechat.errors import Forbidden, Invalid, NotFound
 from homechat.household.models import Invitation
 from homechat.realtime import presence
-from homechat.rooms.actions import create_home, welcome_home, welcome_into
+from homechat.rooms.actions import create_home, hand_over_rooms, welcome_home, welcome_into
 from homechat.rooms.queries import RoomInHand, look_up_room
 from homechat.security import limits, passwords
 from homechat.security.policy import HouseRight, RoomKind, RoomRight, house_right
@@ -65,7 +65,9 @@ def found_house(actor: Actor, token: str, *, house_name: str, new: NewPerson) ->
     house_name = _checked_house_name(house_name)
     new = check_new_person(new, house_name=house_name)
     password_hash = passwords.hash_password(new.password)
-    with transaction():
+    with transaction() as session:
+        # Whoever tries at the same moment waits here, and then finds the link spent.
+        session.get(settings.SettingRow, settings.SETUP_TOKEN_DIGEST.key, with_for_update=True)
         check_setup_token(token)
         settings.change(actor, settings.HOUSE_NAME, house_name)
         settings.change(actor, settings.SETUP_TOKEN_DIGEST, "")
@@ -212,6 +214,8 @@ def change_role(actor: Actor, user: User, role: Role) -> None:
         user.role = role.value
         session.flush()
         welcome_home(user)
+        hand_over_rooms(actor, user)
+        sessions.shorten(user)
         presence.disconnect_user(
             user.id, reason="role_changed", sentence=_("What you may do here has changed. Please reload.")
         )

@@ -16,7 +16,7 @@ from homechat.config import Settings
 from homechat.database import db, on_commit, transaction
 from homechat.errors import Conflict, Invalid
 from homechat.messages import typing
-from homechat.messages.formatting import clean_body, is_blank
+from homechat.messages.formatting import clean_body, format_body, is_blank
 from homechat.messages.models import Message
 from homechat.messages.rendering import posted
 from homechat.messages.unread import unread_in
@@ -50,6 +50,7 @@ def send_message(actor: Actor, *, room_id: int, body: str, client_id: str) -> Me
     if first is not None:
         return _same_room(first, room_id)
     limits.spend(limits.MESSAGES, actor.person_id)
+    format_body(body)  # Here, so that it is at hand in the transaction, where nothing may be slow.
     try:
         message = _store(actor, room_id, body, client_id)
     except IntegrityError:  # The same retry, twice at once, in two processes.
@@ -71,20 +72,8 @@ def mark_read(actor: Actor, *, room_id: int, seq: int) -> int:
     if min(seq, found.room.last_seq) <= found.membership.last_read_seq:
         return unread_in(actor.person_id, room_id)
     with transaction() as session:
-        upto = min(seq, session.get_one(Room, room_id).last_seq)
-        raised = session.scalar(
-            sa.update(Membership)
-            .where(Membership.room_id == room_id, Membership.user_id == actor.person_id)
-            .where(Membership.last_read_seq < upto)
-            .values(last_read_seq=upto)
-            .returning(Membership.id)
-        )
-        unread = unread_in(actor.person_id, room_id)
-        if raised is not None:
-            me = actor.person_id
-            announce(RoomRead(room_id=room_id, person_id=me, last_read_seq=upto), room_audience(room_id))
-            announce(UnreadChanged(room_id=room_id, unread=unread, last_read_seq=upto), person_audience(me))
-    return unread
+        _read_up_to(actor, room_id, min(seq, session.get_one(Room, room_id).last_seq))
+        return unread_in(actor.person_id, room_id)
 
 
 def start_typing(actor: Actor, *, room_id: int) -> None:
@@ -124,8 +113,25 @@ def _store(actor: Actor, room_id: int, body: str, client_id: str) -> Message:
         session.add(message)
         session.flush()
         announce(posted(message), room_audience(room_id))
+        _read_up_to(actor, room_id, seq)
         on_commit(lambda: typing.said(actor.person_id, room_id))
     return message
+
+
+def _read_up_to(actor: Actor, room_id: int, seq: int) -> None:
+    """Raise how far the actor has read, and tell; whoever writes has read what stands above."""
+    me = actor.person_id
+    with transaction() as session:
+        mine = session.scalars(sa.select(Membership).filter_by(room_id=room_id, user_id=me)).one_or_none()
+        if mine is None or mine.last_read_seq >= seq:
+            return
+        unread_before = unread_in(me, room_id)
+        mine.last_read_seq = seq
+        session.flush()
+        if unread_before:
+            unread = unread_in(me, room_id)
+            announce(RoomRead(room_id=room_id, person_id=me, last_read_seq=seq), room_audience(room_id))
+            announce(UnreadChanged(room_id=room_id, unread=unread, last_read_seq=seq), person_audience(me))
 
 
 def _sent_before(actor: Actor, client_id: str) -> Message | None:
@@ -142,8 +148,9 @@ def _same_room(first: Message, room_id: int) -> Message:
 
 def _checked(body: str) -> str:
     most = _settings().message_characters
-    cleaned = clean_body(body)
-    if is_blank(cleaned):
+    # Far too long is refused before any work; whatever cleaning takes away, it is not that much.
+    cleaned = clean_body(body) if len(body) <= 2 * most else body
+    if len(body) <= 2 * most and is_blank(cleaned):
         sentence = _("Write something first.")
     elif len(cleaned) > most:
         sentence = _(

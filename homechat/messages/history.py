@@ -17,6 +17,7 @@ from homechat.security.policy import RoomRight
 
 PAGE_MESSAGES = 50
 CATCH_UP_MESSAGES = 500
+CATCH_UP_CHARACTERS = 200_000
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def page_before(actor: Actor, room_id: int, *, before: int | None = None, limit:
 def changes_after(actor: Actor, room_id: int, *, after: int) -> dict[str, Any]:
     """Return everything that changed in a room since its number `after`, as messages in the order of their places.
 
-    When more than 500 did, nothing but `reload: true`: loading anew is quicker than catching up.
+    When more than 500 did, or they are very long together, nothing but `reload: true`: loading anew is quicker.
     """
     found = find_room(actor, room_id, RoomRight.READ)
     rows = db.session.scalars(
@@ -80,7 +81,7 @@ def changes_after(actor: Actor, room_id: int, *, after: int) -> dict[str, Any]:
         .order_by(Message.changed_seq)
         .limit(CATCH_UP_MESSAGES + 1)
     ).all()
-    too_far = len(rows) > CATCH_UP_MESSAGES
+    too_far = len(rows) > CATCH_UP_MESSAGES or sum(len(row.body) for row in rows) > CATCH_UP_CHARACTERS
     return {
         "room_id": room_id,
         "messages": [] if too_far else payloads(sorted(rows, key=lambda message: message.seq)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -76,9 +78,20 @@ def posted(message: Message) -> MessagePosted:
     )
 
 
+def cards_of_messages(messages: list[Message]) -> list[MessageCard]:
+    """Return the cards of `messages` in their order. Lets others have their turn between two: not in a transaction."""
+    return [card_of_message(message) for message in _in_turns(messages)]
+
+
 def payloads(messages: list[Message]) -> list[dict[str, Any]]:
-    """Return the JSON form of `messages` in their order."""
-    return [posted(message).payload() for message in messages]
+    """Return the JSON form of `messages` in their order. Lets others have their turn, as `cards_of_messages`."""
+    return [posted(message).payload() for message in _in_turns(messages)]
+
+
+def _in_turns(messages: list[Message]) -> Iterator[Message]:
+    for message in messages:
+        yield message
+        time.sleep(0)
 
 
 def _render(card: MessageCard) -> str:

@@ -15,9 +15,10 @@ from homechat.doors.people import current_actor
 from homechat.doors.replies import wants_json
 from homechat.messages import actions
 from homechat.messages.history import PAGE_MESSAGES, changes_after, first_unread_seq, page_before, reads_of
-from homechat.messages.rendering import card_of_message, posted
+from homechat.messages.rendering import cards_of_messages, posted
 from homechat.messages.sidebar import conversations, sidebar
 from homechat.rooms.queries import cards_of_rooms, find_room, members_of
+from homechat.security import limits
 from homechat.security.policy import RoomRight
 
 blueprint = Blueprint("messages", __name__)
@@ -47,7 +48,7 @@ def conversation(room_id: int) -> Page:
     return render_template(
         "messages/conversation.html",
         room=room,
-        messages=[card_of_message(message) for message in page.messages],
+        messages=cards_of_messages(page.messages),
         has_more=page.has_more,
         oldest_seq=page.oldest_seq,
         last_seq=page.last_seq,
@@ -61,8 +62,10 @@ def conversation(room_id: int) -> Page:
 
 @blueprint.post("/rooms/<int:room_id>/messages")
 def post(room_id: int) -> Page:
+    actor = current_actor()
+    limits.spend(limits.SENDS, actor.person_id)
     message = actions.send_message(
-        current_actor(), room_id=room_id, body=form_text("body"), client_id=form_text("client_id")
+        actor, room_id=room_id, body=form_text("body"), client_id=form_text("client_id")
     )
     if wants_json():
         return jsonify(ok=True, message=posted(message).payload())
@@ -71,23 +74,32 @@ def post(room_id: int) -> Page:
 
 @blueprint.get("/rooms/<int:room_id>/messages")
 def history(room_id: int) -> Page:
+    actor = current_actor()
+    limits.spend(limits.HISTORY, actor.person_id)
     limit = query_number("limit", PAGE_MESSAGES) or PAGE_MESSAGES
-    page = page_before(current_actor(), room_id, before=query_number("before"), limit=limit)
+    page = page_before(actor, room_id, before=query_number("before"), limit=limit)
     return jsonify(ok=True, **page.as_dict())
 
 
 @blueprint.get("/rooms/<int:room_id>/changes")
 def changes(room_id: int) -> Page:
-    return jsonify(ok=True, **changes_after(current_actor(), room_id, after=query_number("after", 0) or 0))
+    actor = current_actor()
+    limits.spend(limits.HISTORY, actor.person_id)
+    return jsonify(ok=True, **changes_after(actor, room_id, after=query_number("after", 0) or 0))
 
 
 @blueprint.post("/rooms/<int:room_id>/read")
 def mark_read(room_id: int) -> Page:
-    return jsonify(
-        ok=True, unread=actions.mark_read(current_actor(), room_id=room_id, seq=form_number("seq"))
-    )
+    actor = current_actor()
+    limits.spend(limits.READ, actor.person_id)
+    unread = actions.mark_read(actor, room_id=room_id, seq=form_number("seq"))
+    if wants_json():
+        return jsonify(ok=True, unread=unread)
+    return redirect(url_for("messages.conversation", room_id=room_id))
 
 
 @blueprint.get("/sidebar")
 def sidebar_state() -> Page:
-    return jsonify(ok=True, **conversations(current_actor()))
+    actor = current_actor()
+    limits.spend(limits.HISTORY, actor.person_id)
+    return jsonify(ok=True, **conversations(actor))

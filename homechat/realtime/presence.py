@@ -27,6 +27,7 @@ from homechat.realtime.events import (
 
 PROCESS_HEARTBEAT = timedelta(seconds=10)
 PROCESS_GONE_AFTER = timedelta(seconds=30)
+POLLS_TO_LOOK_AGAIN = 60
 NAMESPACE = "/"
 
 
@@ -242,15 +243,21 @@ def current_epoch() -> int:
 
 
 def watch_epoch(look_again: Callable[[], None], *, every_seconds: float) -> None:
-    """Run for ever: read the epoch every `every_seconds` and call `look_again` when another process raised it."""
+    """Run for ever: read the epoch every `every_seconds` and call `look_again` when another process raised it.
+
+    And each POLLS_TO_LOOK_AGAIN times in any case: a session that nobody ended comes to its end by the clock.
+    """
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     seen: int | None = None
+    polls = 0
     while True:
         with app.app_context():
             try:
                 epoch = current_epoch()
-                if seen is not None and epoch != seen:
+                polls += 1
+                if (seen is not None and epoch != seen) or polls >= POLLS_TO_LOOK_AGAIN:
                     look_again()
+                    polls = 0
                 seen = epoch
             except Exception:
                 app.logger.exception("the security epoch could not be read")

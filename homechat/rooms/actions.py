@@ -165,7 +165,7 @@ def leave_room(actor: Actor, room_id: int) -> None:
                 if found.room.is_direct
                 else _("Everyone of the house is in here, so this conversation can't be left.")
             )
-        _take_out(session, found.room, found.membership)
+        _take_out(actor, session, found.room, found.membership)
         audit.record(
             actor, audit.Action.MEMBER_REMOVED, subject=f"room:{room_id}", detail={"user": actor.person_id}
         )
@@ -194,7 +194,7 @@ def remove_member(actor: Actor, room_id: int, user_id: int) -> None:
         user = session.get_one(User, user_id)
         if belongs_here_always(room, user):
             raise Conflict(_("Everyone of the house is in this room."))
-        _take_out(session, room, membership)
+        _take_out(actor, session, room, membership)
         audit.record(actor, audit.Action.MEMBER_REMOVED, subject=f"room:{room_id}", detail={"user": user_id})
 
 
@@ -215,8 +215,7 @@ def archive_room(actor: Actor, room_id: int) -> None:
     """Close a room for good: its members can read on, nobody can write, and its name is free again."""
     with transaction() as session:
         room = find_room(actor, room_id, RoomRight.ARCHIVE).room
-        _archive(session, room)
-        audit.record(actor, audit.Action.ROOM_ARCHIVED, subject=f"room:{room_id}")
+        _archive(actor, session, room)
 
 
 def welcome_into(user: User, room: Room) -> None:
@@ -230,6 +229,16 @@ def welcome_home(user: User) -> None:
     """Put an admin or member into the household's default room, within the transaction that made them."""
     if user.role in (Role.ADMIN, Role.MEMBER):
         welcome_into(user, home_room())
+
+
+def hand_over_rooms(actor: Actor, user: User) -> None:
+    """Within the transaction that made `user` a guest, let others lead the rooms that only they could lead."""
+    with transaction() as session:
+        owned = sa.select(Membership.room_id).filter_by(user_id=user.id, role=RoomRole.OWNER.value)
+        for room in session.scalars(
+            sa.select(Room).where(Room.id.in_(owned), Room.archived_at.is_(None))
+        ).all():
+            _keep_an_owner(actor, session, room)
 
 
 def _put_in(session: Session, room: Room, user_id: int, role: RoomRole) -> None:
@@ -250,19 +259,22 @@ def _put_in(session: Session, room: Room, user_id: int, role: RoomRole) -> None:
     announce(_updated(room), room_audience(room.id))
 
 
-def _take_out(session: Session, room: Room, membership: Membership) -> None:
+def _take_out(actor: Actor, session: Session, room: Room, membership: Membership) -> None:
     user_id = membership.user_id
     session.delete(membership)
     session.flush()
     presence.leave_room(user_id, room.id)
     announce(RoomLeft(room_id=room.id), person_audience(user_id))
     announce(MemberLeft(room_id=room.id, person_id=user_id), room_audience(room.id))
-    _keep_an_owner(session, room)
+    _keep_an_owner(actor, session, room)
     announce(_updated(room), room_audience(room.id))
 
 
-def _keep_an_owner(session: Session, room: Room) -> None:
-    """Let the longest-standing member inherit an ownerless room; archive it when nobody is left."""
+def _keep_an_owner(actor: Actor, session: Session, room: Room) -> None:
+    """Let the longest-standing member inherit an ownerless room; archive it when nobody is left.
+
+    A guest can own a room but not lead it, so one that only guests own goes to somebody of the house, if any is in it.
+    """
     if room.is_home or room.is_direct:
         return
     remaining = session.scalars(
@@ -271,17 +283,25 @@ def _keep_an_owner(session: Session, room: Room) -> None:
         .order_by(Membership.joined_at, Membership.id)
     ).all()
     if not remaining:
-        _archive(session, room)
-    elif all(membership.role != RoomRole.OWNER for membership in remaining):
-        heirs = [m for m in remaining if session.get_one(User, m.user_id).role in (Role.ADMIN, Role.MEMBER)]
-        (heirs or list(remaining))[0].role = RoomRole.OWNER.value
+        _archive(actor, session, room)
+        return
+    of_the_house = [
+        m for m in remaining if session.get_one(User, m.user_id).role in (Role.ADMIN, Role.MEMBER)
+    ]
+    heirs = of_the_house or remaining
+    if all(membership.role != RoomRole.OWNER for membership in heirs):
+        heirs[0].role = RoomRole.OWNER.value
         session.flush()
+        audit.record(
+            actor, audit.Action.ROOM_CHANGED, subject=f"room:{room.id}", detail={"owner": heirs[0].user_id}
+        )
 
 
-def _archive(session: Session, room: Room) -> None:
+def _archive(actor: Actor, session: Session, room: Room) -> None:
     room.archived_at = clock.now()
     room.name_key = None
     session.flush()
+    audit.record(actor, audit.Action.ROOM_ARCHIVED, subject=f"room:{room.id}")
     announce(_updated(room), room_audience(room.id))
 
 

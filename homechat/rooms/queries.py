@@ -229,6 +229,8 @@ def _counts_of(room_ids: list[int]) -> dict[int, int]:
 
 def _others_in(room_ids: list[int], viewer_id: int) -> dict[int, list[User]]:
     others: dict[int, list[User]] = defaultdict(list)
+    if not room_ids:  # SQLite would look for nothing in the whole table.
+        return others
     query = (
         sa.select(Membership.room_id, User)
         .join(User, User.id == Membership.user_id)

@@ -21,7 +21,7 @@ from limits.strategies import MovingWindowRateLimiter
 from homechat import clock
 from homechat.addresses import address_key
 from homechat.config import Settings
-from homechat.errors import TooMany
+from homechat.errors import TooMany, Unavailable
 from homechat.security.limit_storage import SCHEME, HouseholdStorage
 
 KEY_PART_CHARACTERS_MAX = 64
@@ -59,6 +59,12 @@ TYPING = Budget("typing", "120/minute", _FAST)
 SOCKET_EVENTS = Budget(
     "socket_events", lambda settings: f"{10 * settings.messages_per_minute}/minute", _LOADING
 )
+# A whole family comes back at once after a restart, but each with a few windows only.
+CONNECTS = Budget(
+    "connects",
+    lambda settings: f"{max(60, settings.messages_per_minute)}/minute",
+    lazy_gettext("This device connects again and again."),
+)
 JOINS = Budget("joins", "30/minute", _FAST)
 CREATE_ROOMS = Budget("create_rooms", "60/hour", lazy_gettext("Those are a lot of new rooms."))
 INVITES = Budget("invites", "20/hour", lazy_gettext("Those are a lot of invitations."))
@@ -69,7 +75,7 @@ SIGN_IN_ADDRESS = Budget(
 SIGN_UP = Budget("sign_up", lambda settings: settings.sign_up_limit, _SIGN_IN, by_address=True)
 
 BUDGETS = (
-    *(MESSAGES, SENDS, READ, HISTORY, TYPING, SOCKET_EVENTS),
+    *(MESSAGES, SENDS, READ, HISTORY, TYPING, SOCKET_EVENTS, CONNECTS),
     *(JOINS, CREATE_ROOMS, INVITES, SIGN_IN, SIGN_IN_ADDRESS, SIGN_UP),
 )
 
@@ -129,7 +135,9 @@ class Budgets:
 
 def _tell_the_right_wait(response: Response) -> Response:
     """Flask-Limiter writes the wait for its own window on every reply; a wait belongs on a refusal, with its own."""
-    if response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
+    if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        response.headers["Retry-After"] = str(Unavailable.retry_after)
+    elif response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
         response.headers.pop("Retry-After", None)
     elif "retry_after" in g:
         response.headers["Retry-After"] = str(g.retry_after)

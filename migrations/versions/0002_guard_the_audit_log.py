@@ -20,7 +20,11 @@ TRIGGERS_ON_POSTGRESQL = ("audit_logs_no_change", "audit_logs_no_early_deletion"
 
 
 def upgrade() -> None:
-    op.execute(f"INSERT INTO audit_chain (id, anchor_hash, head_hash) VALUES (1, '{GENESIS}', '{GENESIS}')")
+    op.execute(
+        f"""INSERT INTO audit_chain (id, anchor_hash, head_hash) VALUES (1,
+        COALESCE((SELECT previous_hash FROM audit_logs ORDER BY id LIMIT 1), '{GENESIS}'),
+        COALESCE((SELECT hash FROM audit_logs ORDER BY id DESC LIMIT 1), '{GENESIS}'))"""
+    )
     op.execute("INSERT INTO security_epoch (id, value) VALUES (1, 0)")
     if op.get_bind().dialect.name == "sqlite":
         _guard_on_sqlite()

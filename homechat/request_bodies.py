@@ -1,0 +1,96 @@
+"""Bodies of requests, read to their end before anything else of the house is touched.
+
+Whoever sends a byte now and then must hold neither a database connection nor a place among those who write. So nobody
+behind this layer ever waits for a client's next byte, and one deadline covers the whole body.
+"""
+
+import socket
+import time
+from collections.abc import Callable, Iterable
+from tempfile import SpooledTemporaryFile
+from typing import IO, TYPE_CHECKING
+
+from werkzeug.wsgi import ClosingIterator
+
+from homechat.config import Settings
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+READER = "homechat.read_within"
+MEMORY_BYTES = 65_536
+PIECE_BYTES = 65_536
+
+Reader = Callable[[int, float], bytes]
+
+
+class WholeBodies:
+    """WSGI: hand on a body that is all there; answer 413 before reading too much, 408 when it does not come in time."""
+
+    def __init__(self, app: "WSGIApplication", settings: Settings) -> None:
+        self._app = app
+        self._bytes_max = settings.request_bytes
+        self._seconds = settings.request_seconds
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        length = _length_of(environ)
+        if length == 0:
+            return self._app(environ, start_response)
+        if length is None:
+            return _refuse(start_response, "400 Bad Request", "The length of the body makes no sense.")
+        if length > self._bytes_max:
+            return _refuse(start_response, "413 Content Too Large", "That is too big to send.")
+        body = SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115 - closed with the reply
+        try:
+            _copy(_reader_of(environ), body, length, until=time.monotonic() + self._seconds)
+        except TimeoutError:
+            return _refuse(start_response, "408 Request Timeout", "That took too long to send.")
+        except (EOFError, ConnectionError):
+            return _refuse(start_response, "400 Bad Request", "The body ends too early.")
+        body.seek(0)
+        environ["wsgi.input"] = body
+        return ClosingIterator(self._app(environ, start_response), [body.close])
+
+
+def reader(connection: socket.socket, read1: Callable[[int], bytes]) -> Reader:
+    """Return what a web server puts into the environment as READER: what has come of the body within some seconds.
+
+    read1: gives what has come, so many bytes at most, b"" at the end, and waits for the first of them only.
+    """
+
+    def read_within(size: int, seconds: float) -> bytes:
+        usual = connection.gettimeout()
+        connection.settimeout(seconds)
+        try:
+            return read1(size)
+        finally:
+            connection.settimeout(usual)
+
+    return read_within
+
+
+def _length_of(environ: "WSGIEnvironment") -> int | None:
+    text = environ.get("CONTENT_LENGTH") or "0"
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _reader_of(environ: "WSGIEnvironment") -> Reader:
+    given: Reader = environ.get(READER) or (lambda size, seconds: environ["wsgi.input"].read(size))
+    return given
+
+
+def _copy(read: Reader, body: IO[bytes], length: int, *, until: float) -> None:
+    while length:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        piece = read(min(length, PIECE_BYTES), left)
+        if not piece:
+            raise EOFError
+        body.write(piece)
+        length -= len(piece)
+
+
+def _refuse(start_response: "StartResponse", status: str, sentence: str) -> Iterable[bytes]:
+    start_response(status, [("Content-Type", "text/plain; charset=utf-8")])
+    return [f"{sentence}\n".encode()]

@@ -1,0 +1,214 @@
+"""A house that is lived in: long names, long words, other scripts, forty rooms. For pictures, and for tests of looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from homechat import settings
+from homechat.accounts import sessions
+from homechat.accounts.actions import NewPerson, create_person
+from homechat.accounts.models import User
+from homechat.actor import Actor, Role
+from homechat.database import transaction
+from homechat.household.actions import invite, revoke_invitation
+from homechat.rooms.actions import archive_room, welcome_home
+from homechat.rooms.models import Room
+from homechat.security.policy import RoomKind
+from tests.browser.history import Line, write_history
+from tests.house import CAST, PASSWORD, House
+
+HOUSE_NAME = "Lindenhof 7"
+# Sign-in name: name, colour. The first four are of the cast.
+PEOPLE = {
+    "ada": ("Ada Lindgren", 6),
+    "ben": ("Ben", 8),
+    "cleo": ("Cleo 🦊", 11),
+    "gus": ("Grandpa Gus", 3),
+    "mina": ("Wilhelmina Featherstonehaugh-Cholmondeley", 10),
+    "noor": ("نور الهدى", 2),
+    "kenji": ("健二 Tanaka", 5),
+}
+MORE_ROOMS = """
+Film night|Recipes|Allotment|Dog walks 🐕|Lost and found|Swimming on Tuesdays|Bicycles|Board games|Book club|Choir
+Everything about the bathroom that drips again|Geburtstagsvorbereitungsausschussvorsitzende|غرفة العائلة|Car sharing
+Music practice|Birthdays|Football|Spare keys|Bee hives|School run|Pocket money|Museum Sundays|Photographs|Heating
+Attic|Winter coats|Piano lessons|Neighbours|Cousins abroad|Language corner|Knitting|Compost|Rain barrel
+""".replace("\n", "|").strip("|").split("|")
+DAMP_WORD = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz"
+LETTER = (
+    "Dear all, since you asked how the journey went, here is the whole of it, and I warn you: it is long. "
+    "We left before six, when the street was still blue and only the baker had light. The first train was on time, "
+    "the second was not, and the third had been taken off the board altogether, so we drank tea at a counter where a "
+    "man told us about the bridge they are building, and how it will be finished when his grandchildren are old. "
+)
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """The rooms that are worth looking at, by id."""
+
+    home: int
+    kitchen: int
+    journey: int
+    surprise: int
+    to_join: int
+    direct: int
+    group: int
+    empty: int
+    archived: int
+
+
+def furnish(house: House, now: datetime) -> Rooms:
+    """Let a family live in a house with the cast, as of `now`, and return its rooms."""
+    _give_names(house, now)
+    rooms = _make_rooms(house)
+    _fill_side_rooms(house, now)
+    write_history(house, rooms.journey, _journey(now))
+    write_history(house, rooms.home, _home(now), unread=3)
+    write_history(house, rooms.surprise, _told(now, [("ben", 95, "She must not know before Saturday!")]))
+    write_history(house, rooms.group, _told(now, [("noor", 61, "هل أنتم مستعدون للسفر غدا؟ 🧳")]))
+    write_history(house, rooms.direct, _told(now, DIRECT))
+    write_history(house, rooms.kitchen, _told(now, KITCHEN))
+    house.act(archive_room, house.actor("ada"), rooms.archived)
+    _sign_in_elsewhere(house)
+    _invite(house)
+    return rooms
+
+
+KITCHEN = [
+    ("ben", 1525, "Whoever took the last plum jam: I know it was you."),
+    ("cleo", 1523, "it was NOT"),
+    ("ben", 108, "Who is home for dinner? I can start at **half past six**."),
+    ("cleo", 107, "me!!"),
+    ("cleo", 107, "can we have pancakes"),
+    ("ada", 101, "We had pancakes yesterday 😄"),
+    ("cleo", 100, "> We had pancakes yesterday\n\nexactly, we know how it works"),
+    ("ben", 95, "Deal: soup first, then pancakes. Still missing:\n\n- milk\n- eggs, the big ones\n- something green"),
+    ("mina", 71, "I have parsley on the balcony. Shall I bring it over? 🌿"),
+    ("ada", 70, "Yes please! Come at six, we kept your chair."),
+    ("ada", 70, "And bring the photographs from the lake, if you find them."),
+    ("mina", 68, "🥰"),
+    ("ada", 24, "My train is on time, for once. Home in twenty minutes. Shall I get the milk?"),
+    ("ben", 22, "Yes, two. The shop by the station is open till eight: https://example.org/shop"),
+    ("cleo", 5, "the dog ate an egg"),
+    ("ben", 3, "🙈"),
+]
+DIRECT = [
+    ("mina", 2891, "Dear Ada, the plumber comes on Thursday between 8 and 12. Will somebody be there?"),
+    ("ada", 2880, "I work from home that day, don't worry."),
+    ("mina", 66, "Found them! The one with the boat is from 1974, and *that* is your father."),
+    ("ada", 64, "No! With those trousers?"),
+    ("mina", 62, "With those trousers."),
+]
+
+
+def _told(now: datetime, lines: list[tuple[str, int, str]]) -> list[Line]:
+    """Lines as (who, minutes ago, what)."""
+    return [Line(name, body, now - timedelta(minutes=minutes)) for name, minutes, body in lines]
+
+
+def _home(now: datetime) -> list[Line]:
+    talk = [("ben", 60 * hours, f"Day {200 - hours // 24}: all is well.") for hours in range(4700, 60, -60)]
+    return _told(
+        now,
+        [
+            *talk,
+            ("kenji", 2700, f"The longest word I have learned: {DAMP_WORD}"),
+            ("ada", 2695, f"{DAMP_WORD}{DAMP_WORD}?"),
+            ("noor", 2600, "صباح الخير جميعا! القهوة جاهزة في المطبخ ☕"),
+            ("ada", 2590, "صباح النور 🙂 I am on my way."),
+            ("kenji", 2580, "おはようございます"),
+            ("kenji", 1500, "1. wash\n2. dry\n3. fold\n\nThat is all. `laundry --help` was not needed."),
+            ("ada", 1490, "```\nMon  Ben\nTue  Ada\nWed  whoever complains first\n```"),
+            ("cleo", 1480, "🐕🦴"),
+            ("mina", 300, "Has anybody seen my reading glasses? The ones with the blue chain, not the others."),
+            ("ben", 290, "On the piano."),
+            ("mina", 40, "No, those are the others."),
+        ],
+    )
+
+
+def _journey(now: datetime) -> list[Line]:
+    letter = (LETTER * 8)[:2994].rsplit(" ", 1)[0] + " Love, Mina"
+    return _told(
+        now,
+        [
+            ("ada", 4400, "How was the journey? We want to hear everything!"),
+            ("mina", 4320, letter),
+            ("cleo", 4310, "wow"),
+        ],
+    )
+
+
+def _give_names(house: House, now: datetime) -> None:
+    for name in PEOPLE:
+        if name not in CAST:
+            _move_in(house, name)
+    with house.rows(), transaction() as session:
+        settings.change(Actor.operator(), settings.HOUSE_NAME, HOUSE_NAME)
+        for number, (name, (display_name, color)) in enumerate(PEOPLE.items()):
+            user = session.query(User).filter_by(username=name).one()
+            user.display_name, user.color = display_name, color
+            user.last_seen_at = now - timedelta(minutes=7 * 6**number)
+
+
+def _move_in(house: House, name: str) -> None:
+    new = NewPerson(name, name.title(), PASSWORD)
+    with house.rows(), transaction():
+        welcome_home(create_person(Actor.operator(), new, role=Role.MEMBER, password_hash=""))
+
+
+def _make_rooms(house: House) -> Rooms:
+    family = ("ben", "cleo", "mina", "noor", "kenji")
+    public = RoomKind.PUBLIC
+    rooms = Rooms(
+        home=house.home().id,
+        kitchen=house.room("ada", *family, name="Kitchen", kind=public, description="What we eat, and who cooks"),
+        journey=house.room("mina", "ada", *family[:2], name="Holidays by the sea", kind=public),
+        surprise=house.room("ben", "ada", "cleo", "noor", name="Surprise for Mina", description="Psst!"),
+        to_join=house.room("ben", "mina", name="Garden", kind=public, description="Tomatoes, mostly"),
+        direct=house.direct("ada", "mina"),
+        group=house.direct("noor", "ada", "ben", "kenji"),
+        empty=house.direct("ada", "kenji"),
+        archived=house.room("ada", "ben", name="Summer 2025", kind=public),
+    )
+    write_history(house, rooms.archived, [Line("ben", "That was a summer.", datetime.fromisoformat("2025-09-01T18:00Z"))])
+    return rooms
+
+
+def _fill_side_rooms(house: House, now: datetime) -> None:
+    for number, name in enumerate(MORE_ROOMS):
+        room = house.room("ben", "ada", "mina", name=name, kind=RoomKind.PUBLIC)
+        at = now - timedelta(hours=3 + 7 * number)
+        write_history(house, room, [Line("mina", SMALL_TALK[number % len(SMALL_TALK)], at)], unread=number % 7 == 2)
+    with house.rows(), transaction() as session:
+        for room in session.query(Room):
+            room.created_at = now - timedelta(days=400)
+
+
+SMALL_TALK = [
+    "Seven o'clock, then?",
+    "I found the other glove.",
+    "Who has the key?",
+    "See **you** there!",
+    "Thank you, that was lovely ❤️",
+    "A very long line that goes on and on, because there was a lot to say and nobody stopped me from saying it",
+]
+
+
+def _sign_in_elsewhere(house: House) -> None:
+    ada = house.person("ada")
+    for address, device in (
+        ("192.168.1.23", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Safari/604.1"),
+        ("2001:db8:85a3:8d3:1319:8a2e:370:7348", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+    ):
+        house.act(sessions.open_session, replace(house.actor("ada"), address=address, user_agent=device), ada)
+
+
+def _invite(house: House) -> None:
+    ada = house.actor("ada")
+    house.act(invite, ada, role=Role.GUEST, room_ids=[house.home().id], note="For the neighbours", max_uses=4)
+    house.act(invite, ada, role=Role.ADMIN, hours=24)
+    taken_back, _ = house.act(invite, ada, role=Role.MEMBER, note="Cousin Wolfgang-Maximilian and everybody he brings along")
+    house.act(revoke_invitation, ada, taken_back.id)

@@ -1,0 +1,339 @@
+"""Every page, on a phone and on a wide screen, by day and by night: for every eye, every finger and every keyboard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from flask import Flask
+from playwright.sync_api import Browser, Page, expect
+
+from homechat.actor import Role
+from homechat.household.actions import invite, new_setup_token
+from tests.browser.busy_house import Rooms, furnish
+from tests.browser.windows import SIZES, Windows, windows_of
+from tests.conftest import GENEROUS_LIMITS, close
+from tests.house import House, copy_house
+from tests.server_process import ServerProcess
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+NOT_PAGES = {
+    *("pages.static_file", "pages.service_worker", "pages.manifest", "health.up", "health.health"),
+    *("messages.history", "messages.changes", "messages.sidebar_state"),
+}
+NARROW = {"width": 320, "height": 640}
+ZOOMED = {"width": 195, "height": 422}  # 390 by 844 at 200 %
+TABS = 25
+OpenPages = dict[tuple[str, str | None, Windows], Page]
+
+
+@dataclass(frozen=True)
+class Places:
+    """A house that is lived in, one that waits for its first person, and windows on both."""
+
+    rooms: Rooms
+    house: House
+    windows: Windows
+    new_house: Windows
+
+    def invitation(self) -> str:
+        ada = self.house.actor("ada")
+        _row, token = self.house.act(invite, ada, role=Role.GUEST, note="We have a bed for you")
+        return f"/join/{token}"
+
+    def set_up(self) -> str:
+        return f"/setup/{self.new_house.house.act(new_setup_token)}"
+
+
+def nothing(page: Page) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Visit:
+    """How to come to a page: who, to which address, and what they do there before it is looked at."""
+
+    endpoint: str
+    path: Callable[[Places], str]
+    who: str | None = "ada"
+    then: Callable[[Page], object] = nothing
+    is_refused: bool = False  # Then Chromium says so on the console.
+
+
+def knock_wrongly(page: Page) -> None:
+    page.get_by_label("Sign-in name").fill("ada")
+    page.get_by_label("Password").fill("not this one")
+    page.get_by_role("button", name="Come in").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
+def ask_too_much(page: Page) -> None:
+    page.get_by_label("For how many people").fill("70")
+    page.locator("form", has_text="Make the link").evaluate("it => { it.noValidate = true; }")
+    page.get_by_role("button", name="Make the link").click()
+    expect(page.locator(".field__error")).to_be_visible()
+
+
+def make_a_link(page: Page) -> None:
+    page.get_by_role("button", name="Make the link").click()
+    expect(page.get_by_label("The link is ready").get_by_role("textbox")).to_be_visible()
+
+
+def look_around(page: Page) -> None:
+    expect(page.locator("message-list.is-ready")).to_be_attached()
+    if page.locator(".about__summary").is_visible():
+        page.locator(".about__summary").click()
+
+
+def unfold(page: Page) -> None:
+    page.locator(".fold__summary").click()
+
+
+def ask_to_leave(page: Page) -> None:
+    page.get_by_text("Leave", exact=True).click()
+
+
+VISITS = {
+    "sign-in": Visit("accounts.sign_in", lambda it: "/sign-in", who=None),
+    "sign-in-refused": Visit("accounts.sign_in", lambda it: "/sign-in", who=None, then=knock_wrongly, is_refused=True),
+    "founding": Visit("household.found", Places.set_up, who=None),
+    "joining": Visit("household.join", Places.invitation, who=None),
+    "list": Visit("messages.index", lambda it: "/"),
+    "conversation": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.home}", then=look_around),
+    "conversation-of-two": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.direct}"),
+    "conversation-not-begun": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.empty}"),
+    "conversation-archived": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.archived}"),
+    "room-to-join": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.to_join}"),
+    "rooms": Visit("rooms.browse", lambda it: "/rooms"),
+    "new-room": Visit("rooms.new", lambda it: "/rooms/new"),
+    "room-details": Visit("rooms.details", lambda it: f"/rooms/{it.rooms.kitchen}/details", then=ask_to_leave),
+    "people": Visit("rooms.people", lambda it: "/people", then=unfold),
+    "invitations": Visit("household.invites", lambda it: "/invites", then=make_a_link),
+    "invitations-refused": Visit("household.invites", lambda it: "/invites", then=ask_too_much, is_refused=True),
+    "me": Visit("accounts.me", lambda it: "/me?saved=profile"),
+    "not-found": Visit("", lambda it: "/rooms/999999", is_refused=True),
+}
+
+
+@pytest.fixture(scope="module")
+def places(chromium: Browser, cast_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+    folder = tmp_path_factory.mktemp("places")
+    house = House(copy_house(cast_folder, folder / "lived-in"))
+    rooms = furnish(house, datetime.now(UTC))
+    with (
+        ServerProcess(house.data_dir, GENEROUS_LIMITS) as server,
+        ServerProcess(folder / "new", GENEROUS_LIMITS) as empty,
+        windows_of(chromium, server) as windows,
+        windows_of(chromium, empty) as new_house,
+    ):
+        yield Places(rooms, house, windows, new_house)
+    close(house)
+
+
+@pytest.fixture(scope="module")
+def open_pages() -> OpenPages:
+    """One window for each person and size: what has been loaded once need not be again."""
+    return {}
+
+
+@pytest.fixture(scope="module", params=[f"{name} {size}" for name in VISITS for size in SIZES])
+def loaded(request: pytest.FixtureRequest, places: Places, open_pages: OpenPages) -> tuple[Page, str, list[str]]:
+    """A page, loaded once for all tests that look at it, its size, and what it said on the console."""
+    name, size = request.param.split()
+    visit = VISITS[name]
+    windows = places.new_house if name == "founding" else places.windows
+    key = (size, visit.who, windows)
+    if key not in open_pages:
+        open_pages[key] = windows(visit.who, size=size)
+    page = open_pages[key]
+    as_it_was(page, size)
+    console = windows.watches[page.context].console
+    console.clear()
+    page.goto(visit.path(places))
+    visit.then(page)
+    return page, size, [] if visit.is_refused else [*console]
+
+
+@pytest.fixture
+def page(loaded: tuple[Page, str, list[str]]) -> Page:
+    """The page, whatever the test before has done to its window."""
+    page, size, _console = loaded
+    as_it_was(page, size)
+    return page
+
+
+def as_it_was(page: Page, size: str) -> None:
+    page.set_viewport_size(SIZES[size]["viewport"])
+    page.emulate_media(color_scheme="light", reduced_motion="no-preference")
+    page.evaluate("document.documentElement.dir = 'ltr'")
+
+
+# Guards
+
+
+def test_the_list_of_pages_is_complete(places: Places) -> None:
+    assert pages_of(places.house.app) == {visit.endpoint for visit in VISITS.values()} - {""}
+
+
+def test_the_watch_notices_what_it_is_there_for(places: Places, chromium: Browser) -> None:
+    watched = Windows(chromium, places.windows.server)
+    page = watched(None)
+    page.goto("/sign-in")
+    page.evaluate("document.body.setAttribute('style', 'color: red')")
+    page.evaluate("setTimeout(() => { throw new Error('oh') })")
+    page.context.route("https://elsewhere.example/", lambda route: route.fulfill(body="hello"))
+    page.evaluate("location = 'https://elsewhere.example/'")
+    page.wait_for_url("https://elsewhere.example/")
+    troubles = " ".join(watched.troubles())
+    watched.close()
+
+    for words in ("Content Security Policy", "uncaught: oh", "request to another host"):
+        assert words in troubles
+
+
+# Every page
+
+
+def test_it_loads_without_a_word_on_the_console(
+    loaded: tuple[Page, str, list[str]], places: Places
+) -> None:
+    assert loaded[2] == []
+    assert places.windows.troubles() == places.new_house.troubles() == []
+
+
+def test_axe_finds_nothing(page: Page) -> None:
+    assert found_by_axe(page) == []
+    # Without motion, or it would measure a colour on its way from light to dark.
+    page.emulate_media(color_scheme="dark", reduced_motion="reduce")
+    assert found_by_axe(page, rules=["color-contrast", "link-in-text-block"]) == []
+
+
+def test_nothing_reaches_out_to_the_side(page: Page) -> None:
+    for viewport in (SIZES["wide"]["viewport"], SIZES["phone"]["viewport"], NARROW, ZOOMED):
+        page.set_viewport_size(viewport)
+        for direction in ("ltr", "rtl"):
+            page.evaluate("direction => { document.documentElement.dir = direction; }", direction)
+            assert page.evaluate(REACHES_OUT) == [], f"{viewport['width']} px, {direction}"
+
+
+def test_every_control_is_large_enough_for_a_finger(page: Page) -> None:
+    assert page.evaluate(TOO_SMALL) == []
+
+
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(page: Page) -> None:
+    page.locator("#main").focus()
+    page.evaluate("window.stops = []")
+    for _ in range(TABS):
+        page.keyboard.press("Tab")
+        if not page.evaluate(NOTE_FOCUS):
+            break
+    assert page.evaluate(UNSEEN_STOPS) == []
+    assert page.evaluate("window.stops.length") > 0
+
+
+def test_it_has_one_heading_one_main_part_a_title_and_a_language(page: Page) -> None:
+    assert page.get_by_role("heading", level=1).count() == 1
+    assert page.get_by_role("main").count() == 1
+    assert page.locator("html[lang='en'][dir='ltr']").count() == 1
+    assert re.fullmatch(r"(\(\d+\) )?\S.* · HomeChat", page.title())
+
+
+def test_nothing_moves_for_those_who_want_no_motion(page: Page) -> None:
+    assert page.evaluate(MOVING) != [] or "doorstep" in page.content(), "there is motion to be switched off"
+    page.emulate_media(reduced_motion="reduce")
+    assert page.evaluate(MOVING) == []
+
+
+def pages_of(app: Flask) -> set[str]:
+    """Return the endpoints that show a page when asked for one."""
+    return {rule.endpoint for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())} - NOT_PAGES
+
+
+def found_by_axe(page: Page, rules: list[str] | None = None) -> list[str]:
+    """Return what axe-core finds wrong, of any weight."""
+    options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
+    violations = Axe().run(page, options=options).response["violations"]
+    return [
+        f"{it['impact']} {it['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for it in violations
+        for node in it["nodes"]
+    ]
+
+
+# What reaches out of the window, or has to be scrolled sideways to be seen.
+REACHES_OUT = """
+() => [...document.querySelectorAll("html, body *")]
+  .filter((it) => it.checkVisibility() && !it.closest(".visually-hidden, svg, .skip-link, template"))
+  .filter((it) => {
+    const { overflowX } = getComputedStyle(it);
+    if (it === document.documentElement) return it.scrollWidth > innerWidth;
+    if (["auto", "scroll"].includes(overflowX) && it.scrollWidth > it.clientWidth + 1) return true;
+    // What is too long for its line ends in an ellipsis.
+    for (let each = it.parentElement; each; each = each.parentElement) {
+      if (getComputedStyle(each).textOverflow === "ellipsis") return false;
+    }
+    const { left, right } = it.getBoundingClientRect();
+    return left < -1 || right > innerWidth + 1;
+  })
+  .map((it) => `${it.tagName} ${it.className} ${it.textContent.trim().slice(0, 40)}`)
+"""
+
+# Controls of less than 44 by 44 pixels. Links within a line of words are as high as the words (WCAG 2.5.8).
+TOO_SMALL = """
+() => [...document.querySelectorAll("a[href], button, input, select, textarea, summary")]
+  .filter((it) => it.checkVisibility({ visibilityProperty: true }) && !it.closest(".visually-hidden, .skip-link"))
+  .filter((it) => !(it.matches("a") && getComputedStyle(it).display === "inline"))
+  .map((it) => [...(it.labels ?? [])].find((label) => label.contains(it)) ?? it)
+  .filter((it) => {
+    const { width, height } = it.getBoundingClientRect();
+    return width < 44 || height < 44;
+  })
+  .map((it) => `${it.outerHTML.slice(0, 120)} ${it.offsetWidth}x${it.offsetHeight}`)
+"""
+
+LOOKS = """
+  const looks = (it) => [it, it.parentElement, it.parentElement?.parentElement].map((each) => {
+    const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(each);
+    return [outlineStyle, outlineStyle === "none" ? "" : outlineWidth, boxShadow].join();
+  }).join();
+"""
+
+# Notes what has the focus and how it looks; says whether there is anything.
+NOTE_FOCUS = f"""
+() => {{
+  {LOOKS}
+  const it = document.activeElement;
+  if (!it || it === document.body || window.stops.some((stop) => stop.it === it)) return false;
+  const {{ top, bottom, left, right }} = it.getBoundingClientRect();
+  const inView = bottom > 0 && top < innerHeight && right > 0 && left < innerWidth;
+  window.stops.push({{ it, inView, looks: looks(it) }});
+  return true;
+}}
+"""
+
+# The stops at which nobody could have seen where the focus was.
+UNSEEN_STOPS = f"""
+() => {{
+  {LOOKS}
+  document.activeElement.blur();
+  const here = window.stops.filter(({{ it }}) => it.isConnected);
+  return here.filter(({{ it, inView, looks: before }}) => !inView || looks(it) === before)
+    .map(({{ it, inView }}) => `${{it.outerHTML.slice(0, 120)}} ${{inView ? "looks as without" : "out of view"}}`);
+}}
+"""
+
+MOVING = """
+() => [...document.querySelectorAll("*")]
+  .filter((it) => {
+    const { transitionDuration, animationDuration, animationName } = getComputedStyle(it);
+    const longest = (text) => Math.max(...text.split(",").map(parseFloat));
+    return longest(transitionDuration) > 0.01 || (animationName !== "none" && longest(animationDuration) > 0.01);
+  })
+  .map((it) => it.className)
+"""

@@ -1,0 +1,168 @@
+"""No question that the house asks again and again reads a whole table: each has an index."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+
+from homechat import audit
+from homechat.accounts import sessions
+from homechat.accounts.models import LoginSession
+from homechat.accounts.queries import person_named
+from homechat.actor import Role
+from homechat.database import transaction
+from homechat.household.actions import invite, open_invitation
+from homechat.messages.actions import mark_read, send_message
+from homechat.messages.history import changes_after, page_before, reads_of
+from homechat.messages.models import Message
+from homechat.messages.sidebar import sidebar
+from homechat.messages.unread import unread_by_room
+from homechat.realtime import presence
+from homechat.rooms.actions import start_direct
+from homechat.rooms.queries import (
+    acquaintance_ids,
+    find_room,
+    member_count,
+    members_of,
+    room_ids_by_person,
+    room_ids_of,
+)
+from homechat.security.policy import RoomRight
+from tests.house import House
+
+LARGE = ("messages", "memberships", "login_sessions", "audit_logs", "invitations")
+WHOLE_TABLE = re.compile(rf"SCAN ({'|'.join(LARGE)})\b")
+
+
+@contextmanager
+def statements(house: House) -> Iterator[list[tuple[str, Any]]]:
+    """Collect every statement that is sent to the database meanwhile, with its values."""
+    seen: list[tuple[str, Any]] = []
+
+    def note(
+        connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, is_many: bool
+    ) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "DELETE", "INSERT")):
+            seen.append((statement, parameters))
+
+    with house.app.app_context():
+        engine: Engine = house.app.extensions["sqlalchemy"].engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+def plans(house: House, ask: Callable[[], object]) -> list[tuple[str, str]]:
+    """Return every statement that `ask` sends, with how SQLite goes about it."""
+    with statements(house) as seen:
+        ask()
+    assert seen, "nothing was asked"
+    explained = []
+    with house.rows() as session:
+        connection = session.connection()
+        for statement, parameters in list(seen):
+            rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            explained.append((statement, "\n".join(row[3] for row in rows)))
+    return explained
+
+
+@pytest.fixture
+def busy(house: House) -> House:
+    """A house with enough in it for a plan to mean something."""
+    rooms = [house.room("ben", "cleo", "ada", name=f"Room {number}") for number in range(5)]
+    ben = house.id_of("ben")
+    with house.rows() as session, transaction():
+        for room in rooms:
+            session.execute(
+                sa.insert(Message),
+                [
+                    {
+                        "room_id": room,
+                        "seq": number,
+                        "changed_seq": number,
+                        "author_id": ben,
+                        "client_id": f"plan-{room}-{number:04d}",
+                        "body": f"Message {number}",
+                    }
+                    for number in range(1, 101)
+                ],
+            )
+            session.execute(sa.text("UPDATE rooms SET last_seq = 100 WHERE id = :id"), {"id": room})
+    return house
+
+
+QUESTIONS: dict[str, Callable[[House, int], object]] = {
+    "whose cookie is this": lambda house, room: house.act(sessions.find_session, "a cookie"),
+    "which devices are still signed in": lambda house, room: house.act(
+        sessions.roles_by_live_session, [1, 2, 3]
+    ),
+    "which devices has somebody": lambda house, room: house.act(sessions.devices_of, 2),
+    "who has this name": lambda house, room: house.act(person_named, "ben"),
+    "may they read this room": lambda house, room: house.act(
+        find_room, house.actor("cleo"), room, RoomRight.READ
+    ),
+    "the newest messages": lambda house, room: house.act(page_before, house.actor("cleo"), room),
+    "older messages": lambda house, room: house.act(page_before, house.actor("cleo"), room, before=60),
+    "what changed since": lambda house, room: house.act(changes_after, house.actor("cleo"), room, after=90),
+    "how far have the others read": lambda house, room: house.act(reads_of, room, house.id_of("cleo")),
+    "what is unread": lambda house, room: house.act(unread_by_room, house.id_of("cleo")),
+    "the list of conversations": lambda house, room: house.act(sidebar, house.id_of("cleo")),
+    "one line of the list": lambda house, room: house.act(sidebar, house.id_of("cleo"), room_id=room),
+    "send a message": lambda house, room: house.act(
+        send_message, house.actor("ben"), room_id=room, body="hi", client_id="plan-new-1"
+    ),
+    "send it again": lambda house, room: house.act(
+        send_message, house.actor("ben"), room_id=room, body="hi", client_id=f"plan-{room}-0050"
+    ),
+    "I have read this": lambda house, room: house.act(mark_read, house.actor("cleo"), room_id=room, seq=100),
+    "which rooms are mine": lambda house, room: house.act(room_ids_of, 2),
+    "which rooms are whose": lambda house, room: house.act(room_ids_by_person, [2, 3]),
+    "who is in here": lambda house, room: house.act(members_of, room),
+    "how many are in here": lambda house, room: house.act(member_count, room),
+    "whom do I know": lambda house, room: house.act(acquaintance_ids, 2),
+    "who is online": lambda house, room: house.act(presence.online_among, [1, 2, 3]),
+    "our conversation": lambda house, room: house.act(
+        start_direct, house.actor("ben"), [house.id_of("cleo")]
+    ),
+    "an invitation": lambda house, room: house.act(
+        open_invitation, house.act(invite, house.actor("ada"), role=Role.MEMBER)[1]
+    ),
+    "what happened to this room": lambda house, room: house.act(audit.entries, subject=f"room:{room}"),
+    "what did they do": lambda house, room: house.act(audit.entries, actor_id=2),
+    "who failed to sign in": lambda house, room: house.act(audit.entries, action=audit.Action.LOGIN_FAILED),
+}
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_no_large_table_is_read_from_end_to_end_for(busy: House, question: str) -> None:
+    room = busy.act(room_ids_of, busy.id_of("cleo"))[-1]
+    for statement, plan in plans(busy, lambda: QUESTIONS[question](busy, room)):
+        assert not WHOLE_TABLE.search(plan), f"{plan}\n\n{statement}"
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/rooms/{room}", "/rooms/{room}/details", "/people", "/me", "/sidebar"]
+)
+def test_no_large_table_is_read_from_end_to_end_for_the_page(busy: House, path: str) -> None:
+    room = busy.act(room_ids_of, busy.id_of("cleo"))[-1]
+    browser = busy.client("cleo")
+    for statement, plan in plans(busy, lambda: browser.get(path.format(room=room))):
+        assert not WHOLE_TABLE.search(plan), f"{plan}\n\n{statement}"
+
+
+def test_a_question_without_an_index_would_be_noticed(busy: House) -> None:
+    def ask() -> None:
+        with busy.rows() as session:
+            session.scalars(sa.select(Message.id).where(Message.body == "x")).all()
+            session.scalars(sa.select(LoginSession.id).where(LoginSession.address == "x")).all()
+
+    assert [WHOLE_TABLE.search(plan) is not None for _, plan in plans(busy, ask)] == [True, True]

@@ -1,0 +1,330 @@
+"""Migrations: up, down and up again with data in the tables, and nothing half done; on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+import pytest
+import sqlalchemy as sa
+from alembic.script import ScriptDirectory
+from sqlalchemy.exc import DatabaseError
+
+from homechat import audit, paths
+from homechat.accounts import sessions
+from homechat.accounts.actions import NewPerson
+from homechat.actor import Actor, Role
+from homechat.audit import Action
+from homechat.database import Base, transaction
+from homechat.household.actions import create_person_from_shell, invite
+from homechat.messages.actions import mark_read
+from homechat.realtime import presence
+from homechat.security.policy import RoomKind
+from tests.conftest import close
+from tests.house import PASSWORD, House
+
+# What a step down cannot keep, by the revision that is undone. Anything else that is lost is a failure.
+LOST: dict[str, set[str]] = {
+    "0001": {table.name for table in Base.metadata.sorted_tables},
+    "0002": {"audit_chain", "security_epoch"},
+}
+# Of these a step up makes new rows; the number that was reached counts for nothing.
+MADE_ANEW = {"security_epoch"}
+
+REVISIONS = [script.revision for script in ScriptDirectory(str(paths.MIGRATIONS)).walk_revisions()]
+NEWEST = REVISIONS[0]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
+    """A house whose database has no tables yet, of either kind."""
+    where = {}
+    if request.param == "postgresql":
+        where["database_url"] = request.getfixturevalue("postgres_url")
+    (tmp_path / "data").mkdir(mode=0o700)
+    (tmp_path / "data" / "homechat.db").touch(mode=0o600)
+    house = House(tmp_path / "data", **where)
+    yield house
+    close(house)
+
+
+@pytest.fixture
+def lived_in(empty: House) -> House:
+    """A house in which a family has lived for an evening: a row at least in every table."""
+    upgrade(empty)
+    act = empty.act
+    for name, role in (("ada", Role.ADMIN), ("ben", Role.MEMBER), ("cleo", Role.MEMBER), ("gus", Role.GUEST)):
+        act(create_person_from_shell, Actor.operator(), NewPerson(name, name.title(), PASSWORD), role=role)
+        act(sessions.open_session, empty.actor(name), empty.person(name))
+    garden = empty.room("ben", "cleo", "gus", name="Garden", from_arrival=True)
+    kitchen = empty.room("ada", name="Kitchen", kind=RoomKind.PUBLIC)
+    for room in (garden, empty.direct("ben", "cleo"), empty.home().id):
+        for number in range(3):
+            empty.say("ben", room, f"**Message** {number} 🦦 ' \" \\ %s :x")
+    act(mark_read, empty.actor("cleo"), room_id=garden, seq=2)
+    act(invite, empty.actor("ada"), role=Role.GUEST, room_ids=[kitchen], note="for Nora")
+    with empty.app.app_context():
+        presence.register_process()
+        person = empty.id_of("ben")
+        presence.opened(presence.LiveSocket("socket-1", person, session_id=1, role=Role.MEMBER))
+    assert all(contents(empty).values()), "every table must hold something, or these tests show little"
+    return empty
+
+
+def upgrade(house: House, revision: str = "head", folder: Path = paths.MIGRATIONS) -> None:
+    with house.app.app_context():
+        flask_migrate.upgrade(directory=str(folder), revision=revision)
+
+
+def downgrade(house: House, revision: str = "-1") -> None:
+    with house.app.app_context():
+        flask_migrate.downgrade(directory=str(paths.MIGRATIONS), revision=revision)
+
+
+def contents(house: House) -> dict[str, list[str]]:
+    """Return all rows of all tables that are in the database now, Alembic's own aside."""
+    with house.rows() as session:
+        connection = session.connection()
+        found = sa.MetaData()
+        found.reflect(connection)
+        return {
+            table.name: sorted(repr(dict(row)) for row in connection.execute(sa.select(table)).mappings())
+            for table in found.sorted_tables
+            if table.name != "alembic_version"
+        }
+
+
+def revision_of(house: House) -> str | None:
+    with house.rows() as session:
+        if not sa.inspect(session.connection()).has_table("alembic_version"):
+            return None
+        version: str | None = session.scalar(sa.text("SELECT version_num FROM alembic_version"))
+        return version
+
+
+def run_sql(house: House, statement: str) -> None:
+    with house.rows() as session, transaction():
+        session.execute(sa.text(statement))
+
+
+def dangling(house: House) -> list[Any]:
+    """Return the rows that point at nothing; PostgreSQL never has any."""
+    if not house.settings.database_url.startswith("sqlite"):
+        return []
+    with house.rows() as session:
+        return list(session.execute(sa.text("PRAGMA foreign_key_check")))
+
+
+# what the code says and what the database has
+
+
+def test_the_tables_are_those_of_the_code(empty: House) -> None:
+    upgrade(empty)
+    with empty.app.app_context():
+        flask_migrate.check(directory=str(paths.MIGRATIONS))  # It exits when there is a difference:
+    run_sql(empty, "DROP INDEX ix_messages_room_id_changed_seq")
+    with empty.app.app_context(), pytest.raises(SystemExit):
+        flask_migrate.check(directory=str(paths.MIGRATIONS))
+
+
+def test_there_is_one_line_of_revisions(empty: House) -> None:
+    scripts = ScriptDirectory(str(paths.MIGRATIONS))
+    assert scripts.get_heads() == [NEWEST]
+    assert set(LOST) <= set(REVISIONS)
+    upgrade(empty)
+    assert revision_of(empty) == NEWEST
+
+
+# up, down and up again
+
+
+def test_each_step_down_and_up_again_keeps_what_it_can(lived_in: House) -> None:
+    for revision in REVISIONS[:-1]:
+        before = contents(lived_in)
+
+        downgrade(lived_in)
+
+        below = contents(lived_in)
+        assert revision_of(lived_in) != revision
+        assert dangling(lived_in) == []
+        kept = set(before) - LOST.get(revision, set())
+        assert {name: below[name] for name in kept} == {name: before[name] for name in kept}
+
+        upgrade(lived_in, revision)
+
+        above = contents(lived_in)
+        assert revision_of(lived_in) == revision
+        assert dangling(lived_in) == []
+        same = set(before) - MADE_ANEW
+        assert {name: above[name] for name in same} == {name: before[name] for name in same}
+        downgrade(lived_in)
+    upgrade(lived_in)
+    assert revision_of(lived_in) == NEWEST
+
+
+def test_the_house_goes_on_after_a_step_down_and_up(lived_in: House) -> None:
+    downgrade(lived_in)
+    upgrade(lived_in)
+
+    lived_in.act(audit.record, lived_in.actor("ada"), Action.ROOM_CHANGED)
+    seq = lived_in.say("cleo", lived_in.home().id, "still here")
+
+    assert seq == 4
+    assert lived_in.act(audit.verify) is None
+
+
+def test_all_the_way_down_leaves_an_empty_database_that_can_be_used_again(lived_in: House) -> None:
+    downgrade(lived_in, "base")
+    assert contents(lived_in) == {}
+    assert revision_of(lived_in) is None
+    upgrade(lived_in)
+    made = lived_in.act(
+        create_person_from_shell, Actor.operator(), NewPerson("ada", "Ada", PASSWORD), role=Role.ADMIN
+    )
+    assert made.role == "admin"
+
+
+def test_the_audit_log_is_guarded_after_all_migrations(lived_in: House) -> None:
+    statements = ["UPDATE audit_logs SET action = 'x'", "DELETE FROM audit_logs"]
+    if not lived_in.settings.database_url.startswith("sqlite"):
+        statements += [
+            "TRUNCATE audit_logs",
+            "INSERT INTO audit_logs SELECT * FROM audit_logs WHERE id = 1"
+            " ON CONFLICT (id) DO UPDATE SET action = 'x'",
+        ]
+    for statement in statements:
+        with pytest.raises(DatabaseError, match="the audit log cannot be"):
+            run_sql(lived_in, statement)
+    run_sql(
+        lived_in,
+        "UPDATE audit_logs SET address = NULL, user_agent = NULL, detail = NULL, salt = NULL WHERE id = 2",
+    )
+    assert lived_in.act(audit.verify) is None
+
+
+# nothing half done
+
+REVISION = '''
+"""A change for these tests."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{revision}"
+down_revision = "{after}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade():
+    {upgrade}
+
+
+def downgrade():
+    pass
+'''
+
+
+@pytest.fixture
+def with_revision(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a copy of the migrations with further ones after the newest; each is given as its statements."""
+
+    def make(*upgrades: list[str]) -> Path:
+        folder = tmp_path / "migrations"
+        shutil.copytree(paths.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+        after = NEWEST
+        for number, statements in enumerate(upgrades, start=1):
+            name = f"test_{number}"
+            text = REVISION.format(revision=name, after=after, upgrade="\n    ".join(statements))
+            (folder / "versions" / f"{name}.py").write_text(text)
+            after = name
+        return folder
+
+    return make
+
+
+def test_a_migration_that_fails_leaves_nothing_of_itself(
+    lived_in: House, with_revision: Callable[..., Path]
+) -> None:
+    folder = with_revision(
+        [
+            "op.create_table('half', sa.Column('id', sa.Integer(), primary_key=True))",
+            "op.execute('INSERT INTO half (id) VALUES (1)')",
+            "op.add_column('rooms', sa.Column('half', sa.Integer()))",
+            "op.execute(\"UPDATE users SET display_name = 'half'\")",
+            "op.execute('DELETE FROM messages')",
+            "op.execute('SELECT * FROM there_is_no_such_table')",
+        ]
+    )
+    before = contents(lived_in)
+
+    with pytest.raises(DatabaseError, match="there_is_no_such_table"):
+        upgrade(lived_in, folder=folder)
+
+    assert contents(lived_in) == before
+    assert revision_of(lived_in) == NEWEST
+    assert lived_in.say("ben", lived_in.home().id, "all is well") == 4
+
+
+def test_of_two_migrations_the_good_one_stays_when_the_next_fails(
+    lived_in: House, with_revision: Callable[..., Path]
+) -> None:
+    folder = with_revision(
+        ["op.add_column('rooms', sa.Column('topic', sa.Text()))"],
+        ["op.drop_table('memberships')", "op.execute('SELECT * FROM there_is_no_such_table')"],
+    )
+    before = contents(lived_in)
+
+    with pytest.raises(DatabaseError, match="there_is_no_such_table"):
+        upgrade(lived_in, folder=folder)
+
+    after = contents(lived_in)
+    assert revision_of(lived_in) == "test_1"
+    assert "'topic': None" in after["rooms"][0]
+    assert after["memberships"] == before["memberships"]
+
+
+def test_a_change_that_copies_a_table_deletes_nothing_that_points_at_it(
+    lived_in: House, with_revision: Callable[..., Path]
+) -> None:
+    folder = with_revision(
+        [
+            "with op.batch_alter_table('users', recreate='always') as batch:",
+            "    batch.add_column(sa.Column('motto', sa.Text()))",
+            "with op.batch_alter_table('invitations', recreate='always') as batch:",
+            "    batch.alter_column('note', type_=sa.String(200))",
+        ]
+        if lived_in.settings.database_url.startswith("sqlite")
+        else ["op.add_column('users', sa.Column('motto', sa.Text()))"]
+    )
+    before = contents(lived_in)
+    assert before["login_sessions"], (
+        "these go by ON DELETE CASCADE when a table is dropped with foreign keys on"
+    )
+    assert before["invitation_rooms"]
+
+    upgrade(lived_in, folder=folder)
+
+    after = contents(lived_in)
+    assert "'motto': None" in after["users"][0]
+    assert len(after["users"]) == len(before["users"])
+    assert {**after, "users": []} == {**before, "users": []}
+    assert dangling(lived_in) == []
+    with lived_in.rows() as session, pytest.raises(DatabaseError, match=r"(?i)foreign key"), transaction():
+        session.execute(sa.text("DELETE FROM rooms"))
+
+
+def test_a_migration_that_leaves_rows_pointing_at_nothing_is_refused(
+    lived_in: House, with_revision: Callable[..., Path]
+) -> None:
+    folder = with_revision(["op.execute(\"DELETE FROM users WHERE username = 'ben'\")"])
+    before = contents(lived_in)
+
+    with pytest.raises((SystemExit, DatabaseError)):
+        upgrade(lived_in, folder=folder)
+
+    assert contents(lived_in) == before
+    assert revision_of(lived_in) == NEWEST

@@ -1,0 +1,225 @@
+"""The same house on PostgreSQL: a conversation, and what two processes at once must not do to it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import flask_migrate
+import pytest
+import sqlalchemy as sa
+
+from homechat import audit, paths
+from homechat.accounts.actions import NewPerson
+from homechat.accounts.models import User
+from homechat.actor import Actor, Role
+from homechat.audit import Action, AuditLog
+from homechat.errors import HomeChatError, NotFound
+from homechat.household.actions import (
+    create_person_from_shell,
+    found_house,
+    invite,
+    join_house,
+    new_setup_token,
+)
+from homechat.household.models import Invitation
+from homechat.messages.actions import mark_read, send_message
+from homechat.messages.history import changes_after, page_before
+from homechat.messages.models import Message
+from homechat.messages.sidebar import sidebar
+from homechat.rooms.actions import start_direct
+from homechat.rooms.models import Room
+from homechat.security.policy import RoomKind
+from tests.conftest import GENEROUS_LIMITS, close
+from tests.house import PASSWORD, House
+from tests.server_process import ServerProcess, run_flask
+from tests.talkers import Talker
+
+
+@pytest.fixture
+def empty(postgres_url: str, tmp_path: Path) -> Iterator[House]:
+    """A migrated house on PostgreSQL in which nobody lives yet."""
+    (tmp_path / "data").mkdir(mode=0o700)
+    house = House(tmp_path / "data", database_url=postgres_url)
+    with house.app.app_context():
+        flask_migrate.upgrade(directory=str(paths.MIGRATIONS))
+    yield house
+    close(house)
+
+
+@pytest.fixture
+def house(empty: House) -> House:
+    """The same with Ada (admin), Ben and Cleo (members) in it."""
+    for name, role in (("ada", Role.ADMIN), ("ben", Role.MEMBER), ("cleo", Role.MEMBER)):
+        new = NewPerson(name, name.title(), PASSWORD)
+        empty.act(create_person_from_shell, Actor.operator(), new, role=role)
+    return empty
+
+
+def at_once(*calls: Callable[[], Any]) -> list[Any]:
+    """Return what the calls returned, or the refusal they ended with; all start at the same moment."""
+    barrier = threading.Barrier(len(calls))
+    results: list[Any] = [None] * len(calls)
+
+    def run(place: int) -> None:
+        barrier.wait()
+        try:
+            results[place] = calls[place]()
+        except HomeChatError as error:
+            results[place] = error
+
+    threads = [threading.Thread(target=run, args=(place,)) for place in range(len(calls))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_a_conversation(house: House) -> None:
+    room = house.room("ben", "cleo", name="Garden")
+    texts = ["first", "zweite 🦦", "third"]
+    for text in texts:
+        house.say("ben", room, text)
+
+    page = house.act(page_before, house.actor("cleo"), room, limit=2)
+    assert [message.body for message in page.messages] == texts[1:]
+    assert page.has_more
+    (line,) = house.act(sidebar, house.id_of("cleo"), room_id=room)
+    assert (line.unread, line.last_message and line.last_message.preview) == (3, "third")
+    assert house.act(mark_read, house.actor("cleo"), room_id=room, seq=2) == 1
+    changes = house.act(changes_after, house.actor("cleo"), room, after=1)
+    assert [message["body"] for message in changes["messages"]] == texts[1:]
+    assert house.direct("ben", "cleo") == house.direct("cleo", "ben")
+    assert house.act(audit.verify) is None
+
+
+def test_pages_work(house: House) -> None:
+    browser = house.client()
+    form = {"username": "ben", "password": PASSWORD}
+    assert browser.post("/sign-in", form, form_on="/sign-in").status_code == 302
+    made = browser.post("/rooms/new", {"name": "Kitchen", "member_ids": house.id_of("cleo")})
+    assert made.status_code == 302
+    taken = house.client("cleo").post("/rooms/new", {"name": "kitchen"})
+    assert taken.status_code == 409
+    assert "A room of that name is already here." in taken.text
+    for path in (made.location, f"{made.location}/details", "/", "/rooms", "/people", "/me", "/sidebar"):
+        assert browser.get(path).status_code == 200
+    for path in (f"/rooms/{10**17}", f"/rooms/{2**31}", f"/rooms/{2**63}"):
+        assert browser.get(path).status_code == 404
+    assert browser.post(f"/me/devices/{10**17}/revoke").status_code == 404
+
+
+def test_many_at_once_found_one_house(empty: House) -> None:
+    token = empty.act(new_setup_token)
+    stranger = Actor.stranger(door=Actor.operator().door)
+
+    def found(number: int) -> Callable[[], Any]:
+        new = NewPerson(f"admin_{number}", "", PASSWORD)
+        return lambda: empty.act(found_house, stranger, token, house_name="Ours", new=new)
+
+    results = at_once(*map(found, range(6)))
+
+    assert sum(isinstance(result, tuple) for result in results) == 1
+    with empty.rows() as session:
+        assert session.scalars(sa.select(User.role)).all() == ["admin"]
+        assert session.scalars(sa.select(Room.is_home)).all() == [True]
+
+
+def test_the_last_use_of_an_invitation_is_taken_once(house: House) -> None:
+    token = house.act(invite, house.actor("ada"), role=Role.MEMBER)[1]
+    stranger = Actor.stranger(door=Actor.operator().door)
+
+    def join(number: int) -> Callable[[], Any]:
+        return lambda: house.act(join_house, stranger, token, NewPerson(f"kid_{number}", "", PASSWORD))
+
+    results = at_once(*map(join, range(5)))
+
+    assert sum(isinstance(result, tuple) for result in results) == 1
+    assert sum(isinstance(result, NotFound) for result in results) == 4
+    with house.rows() as session:
+        assert session.scalar(sa.select(Invitation.uses)) == 1
+        assert session.scalar(sa.select(sa.func.count(User.id))) == 4
+
+
+def test_a_retry_at_the_same_moment_is_stored_once(house: House) -> None:
+    room, ben = house.home().id, house.actor("ben")
+
+    def send() -> Any:
+        return house.act(send_message, ben, room_id=room, body="once", client_id="the-same-id").seq
+
+    assert at_once(*[send] * 6) == [1] * 6
+    with house.rows() as session:
+        assert session.scalars(sa.select(Message.seq)).all() == [1]
+
+
+def test_places_have_no_gaps_and_no_doubles_whoever_writes(house: House) -> None:
+    room = house.home().id
+    names = ["ada", "ben", "cleo"]
+
+    def write(place: int) -> Callable[[], Any]:
+        return lambda: [house.say(names[place], room, f"{number}") for number in range(8)]
+
+    places = at_once(*map(write, range(3)))
+
+    assert sorted(place for mine in places for place in mine) == list(range(1, 25))
+
+
+def test_two_who_begin_the_same_conversation_at_once_get_one(house: House) -> None:
+    ben, cleo = house.actor("ben"), house.actor("cleo")
+    begin = [
+        lambda: house.act(start_direct, ben, [cleo.person_id]).id,
+        lambda: house.act(start_direct, cleo, [ben.person_id]).id,
+    ]
+    assert len(set(at_once(*begin * 3))) == 1
+    with house.rows() as session:
+        assert session.scalar(sa.select(sa.func.count()).where(Room.kind == RoomKind.DIRECT)) == 1
+
+
+def test_many_writers_at_once_keep_one_chain(house: House) -> None:
+    ada = house.actor("ada")
+
+    def write() -> None:
+        with house.app.app_context():
+            for _ in range(5):
+                audit.record(ada, Action.ROOM_CHANGED, subject="room:1")
+
+    at_once(*[write] * 6)
+
+    with house.rows() as session:
+        written = sa.select(sa.func.count()).where(AuditLog.action == Action.ROOM_CHANGED)
+        assert session.scalar(written) == 30
+    assert house.act(audit.verify) is None
+
+
+def test_a_real_server_over_postgresql_loses_nothing_when_it_is_killed(
+    postgres_url: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    env = {**GENEROUS_LIMITS, "HOMECHAT_DATABASE_URL": postgres_url}
+    for command in (
+        ["prepare"],
+        ["user", "create", "ada", "--role", "admin", "--password-stdin"],
+        ["user", "create", "ben", "--password-stdin"],
+    ):
+        done = run_flask(folder, *command, text=PASSWORD, env={"HOMECHAT_DATABASE_URL": postgres_url})
+        assert done.returncode == 0, done.stderr
+        assert "house_" in done.stdout + done.stderr, "each command names the database it acts on"
+    with ServerProcess(folder, env) as server:
+        ada, ben = (
+            Talker(server.url, "ada").sign_in().connect(),
+            Talker(server.url, "ben").sign_in().connect(),
+        )
+        home = next(room["room_id"] for room in ada.send("room:list")["rooms"])
+
+        assert ada.say(home, "before the power cut", "postgres-1")["ok"] is True
+        ben.hear("message:posted", lambda data: data["body"] == "before the power cut")
+        server.kill()
+        server.start()
+
+        history = Talker(server.url, "ben").sign_in().connect().send("message:history", {"room_id": home})
+        assert [message["body"] for message in history["messages"]] == ["before the power cut"]
+        assert run_flask(folder, "audit", "verify", env=env).stdout == "The audit log is whole.\n"
+        assert server.stop() == 0
