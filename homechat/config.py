@@ -137,7 +137,6 @@ class Settings:
         unit="rate",
         check=values.rate,
     )
-    api_limit: str = setting("300/5 minutes", "Requests per API token.", unit="rate", check=values.rate)
 
     session_idle_days: int = setting(
         30, "A device unused for this long is signed out.", unit="days", at_least=1, at_most=3650

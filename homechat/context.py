@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, g, has_request_context, request
+from flask import Flask, current_app, g, has_request_context, request
 from flask_babel import get_locale
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
 from homechat import settings
+from homechat.accounts.actions import DISPLAY_NAME_MAX_CHARACTERS, USERNAME_CHARACTERS
 from homechat.accounts.cards import card_of
+from homechat.config import Settings
+from homechat.household.actions import HOUSE_NAME_CHARACTERS, INVITATION_MAX_USES, NOTE_MAX_CHARACTERS
 from homechat.locales import LOCALES, direction_of
 from homechat.realtime.events import CONTRACT_VERSION
+from homechat.rooms.models import (
+    DESCRIPTION_MAX_CHARACTERS,
+    DIRECT_MAX_PEOPLE,
+    NAME_MAX_CHARACTERS,
+    NAME_MIN_CHARACTERS,
+)
 from homechat.translations import HouseBabel
 from homechat.words import words
 
@@ -39,10 +48,13 @@ def locale_of_viewer() -> str:
     return chosen or request.accept_languages.best_match(list(LOCALES)) or "en"
 
 
-def timezone_of_viewer() -> str:
-    """Return the IANA name of the time zone of whoever is looking: their own, else the house's."""
+def timezone_of_viewer() -> str | None:
+    """Return the IANA name of the time zone of whoever is looking: their own, else the house's, else None.
+
+    None: what their device says, which only scripts know. What the server writes is in UTC then, and says so.
+    """
     person = _person() if has_request_context() else None
-    return (person.timezone if person is not None else None) or _house(settings.HOUSE_TIMEZONE)
+    return (person.timezone if person is not None else None) or _house(settings.HOUSE_TIMEZONE) or None
 
 
 def _variables() -> dict[str, Any]:
@@ -53,10 +65,33 @@ def _variables() -> dict[str, Any]:
         "person_card": card_of(person, is_online=True).as_dict() if person is not None else None,
         "house_name": _house(settings.HOUSE_NAME),
         "locale": locale,
-        "timezone": timezone_of_viewer(),
+        "timezone": timezone_of_viewer() or "",
+        "house_timezone": _house(settings.HOUSE_TIMEZONE),
         "direction": direction_of(locale),
         "contract_version": CONTRACT_VERSION,
         "words": words,
+        "form_limits": _form_limits(),
+    }
+
+
+def _form_limits() -> dict[str, int]:
+    """Return how long, or how many, what people type into forms may be: the numbers that the actions go by."""
+    configured: Settings = current_app.extensions["homechat_settings"]
+    return {
+        "message_max": configured.message_characters,
+        "password_min": configured.password_characters_min,
+        "password_max": configured.password_characters_max,
+        "username_min": USERNAME_CHARACTERS[0],
+        "username_max": USERNAME_CHARACTERS[1],
+        "display_name_max": DISPLAY_NAME_MAX_CHARACTERS,
+        "house_name_min": HOUSE_NAME_CHARACTERS[0],
+        "house_name_max": HOUSE_NAME_CHARACTERS[1],
+        "note_max": NOTE_MAX_CHARACTERS,
+        "invitation_uses_max": INVITATION_MAX_USES,
+        "room_name_min": NAME_MIN_CHARACTERS,
+        "room_name_max": NAME_MAX_CHARACTERS,
+        "room_description_max": DESCRIPTION_MAX_CHARACTERS,
+        "direct_others_max": DIRECT_MAX_PEOPLE - 1,
     }
 
 

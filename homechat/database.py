@@ -4,6 +4,8 @@ Why writing is more than `commit()` here. eventlet is cooperative and SQLite wai
 while it holds SQLite's write lock lets the next writer block the whole process, and the first can then never go on. So
 writers of one process queue at a lock that yields, other processes are waited for by asking again, nothing inside a
 transaction yields, and COMMIT alone, whose fsync is slow on an SD card, goes to a native thread.
+
+One transaction writes at a time, in all processes and on PostgreSQL too, so that a rule may read before it writes.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ log = logging.getLogger(__name__)
 
 LOCK_RETRY_SECONDS = 0.02
 LOCK_DEADLINE_SECONDS = 5.0
+CANNOT_STORE = "The house can't store anything right now. Nothing was lost; try again soon."
 POOL_SECONDS = 5.0  # Whoever waits for a connection for longer is told to try again.
 POSTGRESQL_WRITERS = 4663_2428  # Any number, the same in every process: HOME CHAT on a telephone's keys.
 
@@ -85,11 +88,12 @@ _sqlite_writers = threading.Lock()
 
 
 @contextmanager
-def transaction() -> Iterator[Session]:
+def transaction(*, waits: bool = True) -> Iterator[Session]:
     """Write: commit when the outermost block ends, forget everything when it raises, join an outer block when nested.
 
     Nothing inside may yield: no network, no sleep, no emit, no slow C work. Those hang on `on_commit()`.
     What this session had read before is read anew, so that decisions rest on what is true under the lock.
+    waits: False for what is not worth it; then Unavailable is raised at once while anybody else writes.
     Raises Unavailable when another process keeps SQLite for more than 5 s, or the disk takes nothing more.
     """
     session = db.session()
@@ -99,24 +103,24 @@ def transaction() -> Iterator[Session]:
     if session.new or session.dirty or session.deleted:
         raise RuntimeError("something was changed outside of transaction()")
     callbacks = session.info["callbacks"] = []
-    until = _deadline()  # From here on for all who queue; else each would wait 5 s after the one before.
+    # From here on for all who queue; else each would wait 5 s after the one before.
+    until = _deadline() if waits else time.monotonic()
     try:
         session.rollback()
         session.expire_all()  # A rollback does so only where something was read since the last commit.
-        with _one_writer(session):
+        with _one_writer(session, waits=waits):
             try:
                 session.connection(execution_options={"homechat_writes": True, "homechat_waits_until": until})
-                _take_turn_on_postgresql(session)
+                _take_turn_on_postgresql(session, waits=waits)
                 yield session
                 session.commit()
             except BaseException:
                 session.rollback()
                 raise
     except OperationalError as error:
-        log.error("the database refused a write: %s", type(error.orig).__name__, exc_info=error)
-        raise Unavailable(
-            "The house can't store anything right now. Nothing was lost; try again soon."
-        ) from error
+        if waits:
+            log.error("the database refused a write: %s", type(error.orig).__name__, exc_info=error)
+        raise Unavailable(CANNOT_STORE) from error
     finally:
         del session.info["callbacks"]
     for callback in callbacks:
@@ -242,15 +246,19 @@ def _begin(connection: Connection) -> None:
 
 
 @contextmanager
-def _one_writer(session: Session) -> Iterator[None]:
+def _one_writer(session: Session, *, waits: bool) -> Iterator[None]:
     if session.get_bind().dialect.name != "sqlite":
         yield
         return
-    with _sqlite_writers:
+    if not _sqlite_writers.acquire(blocking=waits):
+        raise Unavailable(CANNOT_STORE)
+    try:
         yield
+    finally:
+        _sqlite_writers.release()
 
 
-def _take_turn_on_postgresql(session: Session) -> None:
+def _take_turn_on_postgresql(session: Session, *, waits: bool) -> None:
     """Let one transaction write at a time there too, in all processes.
 
     Rules read before they write (is this the last admin? is this room still open?); row locks would have to be taken
@@ -258,7 +266,8 @@ def _take_turn_on_postgresql(session: Session) -> None:
     """
     if session.get_bind().dialect.name != "postgresql":
         return
-    session.execute(sa.text(f"SET LOCAL lock_timeout = '{int(LOCK_DEADLINE_SECONDS)}s'"))
+    patience = f"{int(LOCK_DEADLINE_SECONDS)}s" if waits else "1ms"
+    session.execute(sa.text(f"SET LOCAL lock_timeout = '{patience}'"))
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(POSTGRESQL_WRITERS)))
 
 

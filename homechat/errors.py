@@ -69,6 +69,20 @@ class TooMany(HomeChatError):
         return {**super().as_dict(), "retry_after": self.retry_after}
 
 
+class UnknownEvent(HomeChatError):
+    """There is no socket event of this name."""
+
+    code = "unknown_event"
+    status = 400
+
+
+class Broken(HomeChatError):
+    """A mistake of ours: it is logged, and nobody outside learns more."""
+
+    code = "internal"
+    status = 500
+
+
 class Unavailable(HomeChatError):
     """The database or the disk cannot take this now; nothing was written. `retry_after`: whole seconds."""
 

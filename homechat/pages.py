@@ -58,7 +58,7 @@ def static_file(build: str, filename: str) -> Response:
 @pages.get("/sw.js")
 def service_worker() -> Response:
     """The service worker; at the root, because a worker governs only what lies below it."""
-    return _send("js/sw.js" if (paths.STATIC / "js" / "sw.js").exists() else "sw.js", "no-cache")
+    return _send("sw.js", "no-cache")
 
 
 @pages.get("/manifest.webmanifest")

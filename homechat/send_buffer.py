@@ -6,6 +6,7 @@ engineio keeps all that a client does not take, for as long as the connection la
 import logging
 import socket
 import threading
+from contextlib import suppress
 from typing import Any
 
 from engineio import socket as engineio_socket
@@ -14,6 +15,7 @@ from engineio.packet import Packet
 log = logging.getLogger(__name__)
 
 SEND_BUFFER_BYTES = 1_000_000
+FAREWELL_SECONDS = 2.0
 
 
 def bound() -> None:
@@ -42,6 +44,12 @@ class BoundedSocket(engineio_socket.Socket):  # type: ignore[misc]
         else:
             self._drop()
 
+    def close(self, wait: bool = True, abort: bool = False, reason: Any = None) -> None:  # noqa: FBT001, FBT002
+        """End the connection, and soon the wire below it: engineio leaves that to a client that goes on talking."""
+        if not self.closed and not self.closing:
+            self.server.start_background_task(self._cut_later)
+        super().close(wait=wait, abort=abort, reason=reason)
+
     def written(self, count: int) -> None:
         """Note that so many bytes have gone out."""
         with self._turn:
@@ -62,11 +70,17 @@ class BoundedSocket(engineio_socket.Socket):  # type: ignore[misc]
 
     def _abort(self) -> None:
         self.close(wait=False, abort=True, reason=self.server.reason.TRANSPORT_ERROR)
+        self._cut()
+
+    def _cut_later(self) -> None:
+        self.server.sleep(FAREWELL_SECONDS)
+        self._cut()
+
+    def _cut(self) -> None:
+        """Wake whoever waits for the client, to read or to write."""
         if self._wire is not None:
-            try:
-                self._wire.shutdown(socket.SHUT_RDWR)  # wakes the writer, which else waits for the client
-            except OSError:
-                log.debug("a live connection that was to be ended had ended already")
+            with suppress(OSError):  # it has ended already
+                self._wire.shutdown(socket.SHUT_RDWR)
 
 
 class _Counting:

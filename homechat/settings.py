@@ -45,7 +45,9 @@ HOUSE_LOCALE = Setting(
     "house_locale", "", "The language of people who have not chosen one; empty: what their browser asks for."
 )
 HOUSE_TIMEZONE = Setting(
-    "house_timezone", "UTC", "The time zone of people who have not chosen one (IANA name)."
+    "house_timezone",
+    "",
+    "The time zone of people who have not chosen one (IANA name); empty: that of the device they look at.",
 )
 MEMBERS_CREATE_ROOMS = Setting("members_create_rooms", True, "Whether members may make rooms.")
 MEMBERS_INVITE = Setting("members_invite", False, "Whether members may invite people into the house.")
@@ -61,6 +63,9 @@ EVERY_SETTING: tuple[Setting[Any], ...] = (
     MEMBERS_INVITE,
     SETUP_TOKEN_DIGEST,
 )
+
+PUBLIC_SETTINGS = tuple(setting for setting in EVERY_SETTING if setting is not SETUP_TOKEN_DIGEST)
+"""Those that people may see and change."""
 
 
 def value_of(setting: Setting[T]) -> T:
@@ -82,7 +87,7 @@ def change(actor: Actor, setting: Setting[T], value: T) -> None:
         row.value = value
         row.changed_by_id = actor.user_id
         session.flush()
-        if setting is not SETUP_TOKEN_DIGEST:
+        if setting in PUBLIC_SETTINGS:
             audit.record(
                 actor, audit.Action.SETTINGS_CHANGE, subject=f"setting:{setting.key}", detail={"value": value}
             )

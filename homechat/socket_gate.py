@@ -44,8 +44,8 @@ class SocketGate:
         origin = environ.get("HTTP_ORIGIN")
         if origin is not None and origin not in self._origins:
             return "403 Forbidden"
-        # Browsers always name the origin, so a cookie without one is no browser of ours; programs have tokens.
-        if not _has_bearer(environ) and (origin is None or self._cookie not in parse_cookie(environ)):
+        # Browsers always name the origin, so a cookie without one is no browser of ours.
+        if origin is None or self._cookie not in parse_cookie(environ):
             return "401 Unauthorized"
         return None
 
@@ -58,7 +58,3 @@ def _is_websocket(environ: "WSGIEnvironment") -> bool:
         and environ.get("HTTP_SEC_WEBSOCKET_VERSION") == "13"
         and bool(environ.get("HTTP_SEC_WEBSOCKET_KEY"))
     )
-
-
-def _has_bearer(environ: "WSGIEnvironment") -> bool:
-    return bool(environ.get("HTTP_AUTHORIZATION", "").startswith("Bearer "))

@@ -11,7 +11,9 @@ Every page carries them as JSON in `data-words`, and static/js/lib/words.js says
 - composer.*    the counter near the limit: `left` {count}, `too_many` {count}
 - typing.*      `one` {name}, `two` {first} {second}, `several`
 - link.*        beside a link to pass on: `copy`, `copied`, `by_hand` (when copying failed), `share`
-- connection.*  the pill: `connecting`, `offline`, `back`, `outdated`, `reload`, `ended`
+- connection.*  the pill: `connecting`, `offline`, `back`, `outdated`, `reload`, `ended` (for no reason we know)
+- ended.*       the pill's last word, by the reason of session:ended: `signed_out`, `revoked`, `role_changed`,
+                `password_changed`
 """
 
 from __future__ import annotations
@@ -61,6 +63,10 @@ def words() -> dict[str, str | Plurals]:
         "connection.outdated": _("HomeChat was updated."),
         "connection.reload": _("Reload"),
         "connection.ended": _("You are signed out on this device."),
+        "ended.signed_out": _("You signed out."),
+        "ended.revoked": _("This device was signed out."),
+        "ended.role_changed": _("What you may do here has changed."),
+        "ended.password_changed": _("The password was changed. Please sign in again."),
     }
 
 

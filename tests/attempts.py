@@ -121,6 +121,10 @@ def remove_member(house: House) -> Attempt:
     return Attempt("ben", f"/rooms/{house.room('ben', 'cleo')}/members/{house.id_of('cleo')}/remove")
 
 
+def make_owner(house: House) -> Attempt:
+    return Attempt("ben", f"/rooms/{house.room('ben', 'cleo')}/members/{house.id_of('cleo')}/owner")
+
+
 def start_direct(house: House) -> Attempt:
     return Attempt("ben", "/direct", {"user_id": house.id_of("cleo")})
 
@@ -144,6 +148,7 @@ ATTEMPTS: dict[str, Callable[[House], Attempt]] = {
     "rooms.rename": rename_room,
     "rooms.add_member": add_member,
     "rooms.remove_member": remove_member,
+    "rooms.make_owner": make_owner,
     "rooms.start_direct": start_direct,
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import time
 from types import TracebackType
 from typing import Any
@@ -17,16 +18,29 @@ PING, PONG = "2", "3"
 
 
 class RawSocket:
-    """One WebSocket to `/socket.io/` with the cookies of a device. `heard` is every event packet so far."""
+    """One WebSocket to `/socket.io/` with the cookies of a device. `heard` is every event packet so far.
 
-    def __init__(self, device: Talker, *, origin: str | None = "") -> None:
+    receive_bytes: how much the system keeps of what is not read.  header: further ones.
+    """
+
+    def __init__(
+        self,
+        device: Talker,
+        *,
+        origin: str | None = "",
+        receive_bytes: int | None = None,
+        header: dict[str, str] | None = None,
+    ) -> None:
         address = device.url.replace("http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
-        options = {"suppress_origin": True} if origin is None else {"origin": origin or device.url}
+        options: dict[str, Any] = (
+            {"suppress_origin": True} if origin is None else {"origin": origin or device.url}
+        )
         self.heard: list[str] = []
         self._last_id = 0
-        self._wire = websocket.create_connection(
-            address, header={"Cookie": device.cookie_header()}, timeout=WAIT_SECONDS, **options
-        )
+        if receive_bytes is not None:
+            options["sockopt"] = [(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)]
+        headers = {"Cookie": device.cookie_header(), **(header or {})}
+        self._wire = websocket.create_connection(address, header=headers, timeout=WAIT_SECONDS, **options)
         assert self._wire.recv().startswith("0"), "guard: the server speaks Engine.IO"
 
     def __enter__(self) -> RawSocket:
@@ -90,3 +104,19 @@ class RawSocket:
         finally:
             self._wire.settimeout(WAIT_SECONDS)
         return [packet for packet in packets if packet and packet != PING]
+
+    def is_ended(self, *, within: float = WAIT_SECONDS) -> bool:
+        """Return whether the server ends the connection in time; what it still says is passed over."""
+        until = time.monotonic() + within
+        try:
+            while (left := until - time.monotonic()) > 0:
+                self._wire.settimeout(left)
+                if self._wire.recv() == "" and not self._wire.connected:
+                    return True
+        except websocket.WebSocketTimeoutException:
+            return False
+        except (websocket.WebSocketException, OSError):
+            return True
+        finally:
+            self._wire.settimeout(WAIT_SECONDS)
+        return False

@@ -16,8 +16,8 @@ from argon2 import PasswordHasher
 
 from homechat import clock, front
 from homechat.accounts.models import LoginSession, Standing, User
-from homechat.accounts.sessions import digest
 from homechat.database import transaction
+from homechat.security.tokens import digest_of
 from tests.conftest import close
 from tests.house import PASSWORD, Browser, House, copy_house
 
@@ -196,7 +196,7 @@ def test_the_database_holds_only_the_cookies_digest(house: House) -> None:
     assert token
 
     with house.rows() as session:
-        assert session.scalars(sa.select(LoginSession.token_digest)).all() == [digest(token)]
+        assert session.scalars(sa.select(LoginSession.token_digest)).all() == [digest_of(token)]
     assert token.encode() not in b"".join(file.read_bytes() for file in house.data_dir.glob("homechat.db*"))
 
 
@@ -249,7 +249,7 @@ def revoke_from_elsewhere(house: House, browser: Browser) -> None:
     token = cookie_of(browser)
     assert token
     with house.rows() as session:
-        device = session.scalars(sa.select(LoginSession.id).filter_by(token_digest=digest(token))).one()
+        device = session.scalars(sa.select(LoginSession.id).filter_by(token_digest=digest_of(token))).one()
     assert house.client("ben").post(f"/me/devices/{device}/revoke").status_code == 302
 
 

@@ -92,6 +92,96 @@ def test_those_outside_get_the_same_files_as_those_inside(page: str, house: Hous
         assert linked(outside, rel) == linked(page, rel)
 
 
+def imported_names(file: Path) -> set[str]:
+    """Return the names that a script brings in: of `import { a, b as c } from "…"`, a and b."""
+    braces = re.findall(r"\bimport\s*\{([^}]*)\}", code(file))
+    return {name.split(" as ")[0].strip() for names in braces for name in names.split(",") if name.strip()}
+
+
+def exported_names(file: Path) -> set[str]:
+    return set(re.findall(r"^export (?:async )?(?:function|class|const|let) (\w+)", code(file), re.MULTILINE))
+
+
+def test_what_a_script_exports_somebody_imports() -> None:
+    tried = {name for file in TESTED.rglob("*.js") for name in imported_names(file)}
+    imported = {name for file in scripts() for name in imported_names(file)}
+    exported = {name: file.name for file in scripts() for name in exported_names(file)}
+    assert len(exported) > 50  # Guard: they are found.
+
+    assert {name: file for name, file in exported.items() if name not in imported} == {}, tried
+
+
+def test_what_a_script_imports_it_uses() -> None:
+    unused = {
+        (file.name, name)
+        for file in scripts()
+        for name in imported_names(file)
+        if len(re.findall(rf"\b{name}\b", code(file))) < 2
+    }
+
+    assert unused == set()
+
+
+def test_the_service_worker_is_registered_by_every_page(page: str) -> None:
+    """tests/js/service-worker.test.js says where and when; this, that it happens at all."""
+    assert "js/parts/service-worker.js" in linked(page, "modulepreload")
+    assert re.search(r"^keepWorker\(window, page\.root\);$", code(JS / "app.js"), re.MULTILINE)
+
+
+# stylesheets
+
+
+def stylesheets() -> dict[str, str]:
+    """Return the stylesheets by name, without their comments."""
+    return {
+        file.name: re.sub(r"/\*.*?\*/", "", file.read_text(encoding="utf-8"), flags=re.DOTALL)
+        for file in CSS.rglob("*.css")
+    }
+
+
+def markup() -> str:
+    """Return all that can give an element a class."""
+    templates = [file.read_text(encoding="utf-8") for file in paths.TEMPLATES.rglob("*.html")]
+    return "\n".join([*templates, *(code(file) for file in scripts())])
+
+
+def is_worn(name: str, text: str) -> bool:
+    """Whether an element may have this class, as such or put together, as in `avatar--{{ size }}` with "large"."""
+    if re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text):
+        return True
+    block, _, look = name.partition("--")
+    return bool(look) and f"{block}--{{{{" in text and f'"{look}"' in text
+
+
+def test_no_stylesheet_speaks_of_a_class_that_nothing_has() -> None:
+    text = markup()
+    classes = {
+        (file, name)
+        for file, sheet in stylesheets().items()
+        for name in re.findall(r"\.(-?[a-zA-Z_][\w-]*)", re.sub(r"\{[^{}]*\}", "{}", sheet))
+    }
+    assert len(classes) > 100  # Guard: they are found.
+
+    assert {(file, name) for file, name in classes if not is_worn(name, text)} == set()
+
+
+def test_every_value_of_the_stylesheets_is_used_and_every_used_one_is_there() -> None:
+    sheets = "".join(stylesheets().values())
+    defined = set(re.findall(r"(?<![\w.-])(--[\w-]+)\s*:", sheets))
+    used = set(re.findall(r"var\((--[\w-]+)", sheets))
+    set_by_scripts = {name for file in scripts() for name in re.findall(r'"(--[\w-]+)"', code(file))}
+    assert len(defined) > 50  # Guard: they are found.
+
+    assert defined - used == set()
+    assert used - defined - set_by_scripts == set()
+
+
+def test_what_colours_the_browsers_own_frame_is_the_colour_of_the_page(page: str, house: House) -> None:
+    tokens = stylesheets()["tokens.css"]
+    light, dark = (value_of_token("--ground-sunk", scheme) for scheme in tokens.split("prefers-color-scheme", 1))
+    assert (light, dark) == ("", "")
+
+
 # drawings
 
 

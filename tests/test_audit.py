@@ -147,13 +147,17 @@ def revoke_invite(house: House) -> list[Expected]:
 
 
 def join_house(house: House) -> list[Expected]:
-    made, token = house.act(invite, house.actor("ada"), role=Role.MEMBER)
+    rooms = [house.room("ada", name=name) for name in ("Homework", "Tea")]
+    made, token = house.act(
+        invite, house.actor("ada"), role=Role.MEMBER, room_ids=[house.home().id, *rooms]
+    )
     begin(house)
     form = {"username": "nora", "display_name": "Nora", "password": PASSWORD}
     post(house.client(), f"/join/{token}", form, form_on=f"/join/{token}")
-    nora = f"user:{house.id_of('nora')}"
+    nora = house.id_of("nora")
     return [
-        Expected(Action.PERSON_CREATED, nora, None, {"role": "member"}),
+        Expected(Action.PERSON_CREATED, f"user:{nora}", None, {"role": "member"}),
+        *(Expected(Action.MEMBER_ADDED, f"room:{room}", "nora", {"user": nora}) for room in rooms),
         Expected(Action.INVITE_USED, f"invitation:{made.id}", "nora"),
         Expected(Action.LOGIN, f"session:{device_of(house, 'nora')}", "nora"),
     ]
@@ -175,7 +179,22 @@ def change_room(house: House) -> list[Expected]:
     room, browser = house.room("ben"), house.client("ben")
     begin(house)
     post(browser, f"/rooms/{room}/details", {"name": "Shed", "description": ""})
-    return [Expected(Action.ROOM_CHANGED, f"room:{room}", "ben")]
+    for _ in range(2):
+        form = {"name": "Shed", "description": "", "who_adds": "owners"}
+        post(browser, f"/rooms/{room}/details", form)
+    return [
+        Expected(Action.ROOM_CHANGED, f"room:{room}", "ben"),
+        Expected(Action.ROOM_CHANGED, f"room:{room}", "ben", {"owners_add_only": True}),
+        Expected(Action.ROOM_CHANGED, f"room:{room}", "ben"),
+    ]
+
+
+def name_owner(house: House) -> list[Expected]:
+    room, browser, cleo = house.room("ben", "cleo"), house.client("ben"), house.id_of("cleo")
+    begin(house)
+    for _ in range(2):
+        post(browser, f"/rooms/{room}/members/{cleo}/owner")
+    return [Expected(Action.ROOM_CHANGED, f"room:{room}", "ben", {"owner": cleo})]
 
 
 def archive_room(house: House) -> list[Expected]:
@@ -229,6 +248,7 @@ PAGES: list[Callable[[House], list[Expected]]] = [
     join_house,
     create_rooms,
     change_room,
+    name_owner,
     archive_room,
     join_and_leave_room,
     add_and_remove_member,
@@ -264,12 +284,12 @@ def test_founding_is_written_down(tmp_path: Path) -> None:
     post(house.client(), link, form, form_on=link)
 
     ada = house.id_of("ada")
-    assert [(row.action, row.subject, row.actor_id) for row in entries(house)] == [
-        ("settings_change", "setting:house_name", None),
-        ("room_created", f"room:{house.home().id}", None),
-        ("person_created", f"user:{ada}", None),
-        ("house_founded", f"user:{ada}", None),
-        ("login", f"session:{device_of(house, 'ada')}", ada),
+    assert [(row.action, row.subject, row.actor_id, row.detail) for row in entries(house)] == [
+        ("settings_change", "setting:house_name", None, {"value": "Ours"}),
+        ("room_created", f"room:{house.home().id}", None, {"kind": "public"}),
+        ("person_created", f"user:{ada}", None, {"role": "admin"}),
+        ("house_founded", f"user:{ada}", None, {}),
+        ("login", f"session:{device_of(house, 'ada')}", ada, {}),
     ]
     assert {(row.door, row.address, row.user_agent) for row in entries(house)} == {("page", ADDRESS, DEVICE)}
     close(house)

@@ -47,6 +47,8 @@ COMMANDS = {
     "user list": ["user", "list"],
     "user role": ["user", "role", "ben", "guest"],
     "user sign-out": ["user", "sign-out", "ben"],
+    "house show": ["house", "show"],
+    "house set": ["house", "set", "house_name", "The Harbour"],
     "audit verify": ["audit", "verify"],
     "db upgrade": ["db", "upgrade"],
     "db current": ["db", "current"],
@@ -92,6 +94,18 @@ def test_in_a_database_without_tables_a_command_says_what_to_do(tmp_path: Path) 
     sentence = f"The database of {tmp_path}/homechat.db is empty. Make its tables with: flask prepare"
     assert refused(flask(house, "user", "list")) == sentence
     close(house)
+
+
+@pytest.mark.parametrize("command", [["user", "list"], ["prepare"]])
+def test_a_database_that_does_not_answer_is_named_without_its_password(
+    tmp_path: Path, command: list[str]
+) -> None:
+    url = "postgresql://ada:hunter2@127.0.0.1:1/house"
+    result = run_flask(tmp_path / "data", *command, env={"HOMECHAT_DATABASE_URL": url})
+    assert result.returncode == 1
+    assert "@127.0.0.1:1/house does not answer. Check HOMECHAT_DATABASE_URL" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "hunter2" not in result.stdout + result.stderr
 
 
 def test_prepare_makes_a_house_that_is_private_and_changes_nothing_the_second_time(tmp_path: Path) -> None:

@@ -436,7 +436,7 @@ def test_a_write_that_the_database_refuses_is_told_without_a_word_of_it_in_the_l
             "message:send", {"room_id": room, "body": SECRET, "client_id": "refused-01"}
         )
 
-    assert (refused["ok"], refused["code"]) == (False, "unavailable")
+    assert (refused["ok"], refused["code"]) == (False, "internal")
     assert refused["error"].endswith(".")
     assert again["message"]["seq"] == 1
     assert "no more" in server.log(), "guard: the cause is in the log"

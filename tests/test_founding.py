@@ -11,10 +11,12 @@ import pytest
 import requests
 import sqlalchemy as sa
 
+from homechat import settings
 from homechat.accounts.models import User
+from homechat.accounts.sessions import digest
+from homechat.actor import Actor
 from homechat.household.actions import new_setup_token
 from homechat.rooms.models import Membership, Room
-from homechat.settings import HOUSE_NAME, SettingRow, value_of
 from tests.conftest import GENEROUS_LIMITS, close
 from tests.house import PASSWORD, House
 from tests.server_process import ServerProcess, prepare_house, run_flask
@@ -66,7 +68,7 @@ def test_the_link_makes_the_admin_the_home_room_and_the_houses_name(empty: House
     with empty.rows() as session:
         assert session.scalars(sa.select(Room.name)).all() == ["home"]
         assert session.scalars(sa.select(Membership.user_id).filter_by(room_id=home.id)).all() == [ada.id]
-    assert empty.act(value_of, HOUSE_NAME) == "The Lovelaces"
+    assert empty.act(settings.value_of, settings.HOUSE_NAME) == "The Lovelaces"
 
 
 def test_an_empty_house_has_no_account_that_anybody_could_guess(empty: House) -> None:
@@ -130,6 +132,13 @@ def test_a_wrong_link_is_not_here(empty: House, token: str) -> None:
     assert SPENT in reply.text
 
 
+def test_no_link_works_once_there_is_an_admin_whatever_is_stored(empty: House) -> None:
+    link = new_link(empty)
+    empty.client().post(link, FORM, form_on=link)
+    empty.act(settings.change, Actor.system(), settings.SETUP_TOKEN_DIGEST, digest("left over"))
+    assert empty.client().get("/setup/left over").status_code == 404
+
+
 def test_before_the_first_link_is_printed_no_link_works(empty: House) -> None:
     assert empty.client().get("/setup/").status_code == 404
     assert empty.client().get("/setup/guess").status_code == 404
@@ -138,7 +147,7 @@ def test_before_the_first_link_is_printed_no_link_works(empty: House) -> None:
 def test_the_database_holds_only_the_links_digest(empty: House) -> None:
     token = new_link(empty).removeprefix("/setup/")
     with empty.rows() as session:
-        values = [row.value for row in session.scalars(sa.select(SettingRow))]
+        values = [row.value for row in session.scalars(sa.select(settings.SettingRow))]
     assert len(values) == 1
     assert token not in str(values)
     assert token.encode() not in b"".join(file.read_bytes() for file in empty.data_dir.glob("homechat.db*"))

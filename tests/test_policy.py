@@ -37,7 +37,8 @@ from tests.house import House, copy_house
 # Written down from the household's own table of permissions, not from the code. What is not named is not allowed.
 
 HOUSE = {
-    "admin": "browse_rooms create_room start_direct meet_everyone write_to_guests invite invite_admin",
+    "admin": "browse_rooms create_room start_direct meet_everyone write_to_guests invite invite_admin "
+    "manage_invitations change_roles",
     "member": "browse_rooms create_room start_direct meet_everyone",
     "guest": "start_direct",
     "bot": "",
@@ -45,20 +46,20 @@ HOUSE = {
 ROOMS = {
     # room, standing there: what each role may do
     ("public", "outside"): {
-        "admin": "see join rename archive remove",
+        "admin": "see join rename archive remove name_owners",
         "member": "see join",
         "guest": "",
         "bot": "",
     },
     ("public", "member"): {
-        "admin": "see read post leave add rename archive remove",
+        "admin": "see read post leave add rename archive remove name_owners",
         "member": "see read post leave add",
         "guest": "see read post leave",
         "bot": "see read post leave",
     },
     ("public", "owner"): {
-        "admin": "see read post leave add rename archive remove",
-        "member": "see read post leave add rename archive remove",
+        "admin": "see read post leave add rename archive remove name_owners",
+        "member": "see read post leave add rename archive remove name_owners",
         "guest": "see read post leave",
         "bot": "see read post leave",
     },
@@ -70,8 +71,8 @@ ROOMS = {
         "bot": "see read post leave",
     },
     ("private", "owner"): {
-        "admin": "see read post leave add rename archive remove",
-        "member": "see read post leave add rename archive remove",
+        "admin": "see read post leave add rename archive remove name_owners",
+        "member": "see read post leave add rename archive remove name_owners",
         "guest": "see read post leave",
         "bot": "see read post leave",
     },
@@ -173,6 +174,7 @@ ACTS: dict[str, tuple[str, str, Callable[[House], dict[str, Any]]]] = {
     "archive": ("POST", "/rooms/{}/archive", lambda house: {}),
     "add": ("POST", "/rooms/{}/members", lambda house: {"user_id": house.id_of("gus")}),
     "remove": ("POST", "/rooms/{}/members/%d/remove", lambda house: {}),
+    "name_owners": ("POST", "/rooms/{}/members/%d/owner", lambda house: {}),
     "leave": ("POST", "/rooms/{}/leave", lambda house: {}),
 }
 

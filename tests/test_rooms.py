@@ -16,7 +16,7 @@ from homechat.messages.sidebar import sidebar
 from homechat.rooms.models import Membership, Room
 from homechat.security.policy import RoomKind
 from tests.attempts import everything_in
-from tests.house import Browser, House
+from tests.house import CAST, Browser, House
 
 PUBLIC, PRIVATE = RoomKind.PUBLIC, RoomKind.PRIVATE
 NO_SUCH_ROOM = "There is no such conversation, or you are not in it."
@@ -315,6 +315,32 @@ def test_an_archived_room_is_read_and_left_but_not_changed(house: House) -> None
     assert cleo.post(f"/rooms/{room_id}/leave").status_code == 302
 
 
+def archived_rooms_on_page(browser: Browser) -> list[str]:
+    _public, _, archived = browser.get("/rooms").text.partition('id="archived-title"')
+    return re.findall(r'<p class="line__title" dir="auto"><a href="/rooms/\d+">([^<]+)', archived)
+
+
+def test_an_archived_room_is_found_by_those_who_are_in_it(house: House) -> None:
+    camp = house.room("ben", "cleo", name="Camp", kind=PUBLIC)
+    diary = house.room("cleo", "ben", name="Diary")
+    house.room("cleo", "ben", name="In use")
+    house.client("ben").post(f"/rooms/{camp}/archive")
+    house.client("cleo").post(f"/rooms/{diary}/archive")
+    cleo = house.client("cleo")
+
+    assert archived_rooms_on_page(cleo) == ["Camp", "Diary"]
+    assert f'<a href="/rooms/{camp}">Camp</a>' in cleo.get("/rooms").text
+    assert cleo.get(f"/rooms/{camp}").status_code == 200
+    assert archived_rooms_on_page(house.client("ada")) == []
+    cleo.post(f"/rooms/{camp}/leave")
+    assert archived_rooms_on_page(cleo) == ["Diary"]
+
+
+def test_a_house_without_archived_rooms_does_not_speak_of_them(house: House) -> None:
+    house.room("ben", name="In use")
+    assert "Archived" not in house.client("ben").get("/rooms").text
+
+
 def test_archiving_frees_the_name(house: House) -> None:
     room_id = house.room("ben", name="Camp", kind=PUBLIC)
     house.client("ben").post(f"/rooms/{room_id}/archive")
@@ -364,10 +390,53 @@ def test_removing_the_last_owner_passes_the_room_on_too(house: House) -> None:
     assert members(house, room_id) == {"cleo": "owner"}
 
 
-def make_owner(house: House, room_id: int, name: str) -> None:
-    where = (Membership.room_id == room_id, Membership.user_id == house.id_of(name))
-    with house.rows() as session, transaction():
-        session.execute(sa.update(Membership).where(*where).values(role="owner"))
+def make_owner(house: House, room_id: int, name: str, *, by: str = "ben") -> Any:
+    return house.client(by).post(f"/rooms/{room_id}/members/{house.id_of(name)}/owner")
+
+
+def may_make_owner(house: House, room_id: int, *, by: str) -> set[str]:
+    """Return whom the page of a room lets somebody name an owner."""
+    page = house.client(by).get(f"/rooms/{room_id}/details").text
+    names = {f'action="/rooms/{room_id}/members/{house.id_of(name)}/owner"': name for name in CAST}
+    return {name for form, name in names.items() if form in page}
+
+
+def test_an_owner_names_another_one_who_then_leads_the_room_too(house: House) -> None:
+    room_id = house.room("ben", "cleo", "ada", "gus", name="Club")
+    assert may_make_owner(house, room_id, by="ben") == {"cleo", "ada"}, "guests lead nothing"
+    assert house.client("cleo").post(f"/rooms/{room_id}/archive").status_code == 403
+
+    reply = make_owner(house, room_id, "cleo")
+
+    assert (reply.status_code, reply.location) == (302, f"/rooms/{room_id}/details")
+    assert members(house, room_id) == {"ben": "owner", "cleo": "owner", "ada": "member", "gus": "member"}
+    assert may_make_owner(house, room_id, by="cleo") == {"ada"}
+    assert house.client("cleo").post(f"/rooms/{room_id}/archive").status_code == 302
+
+
+def test_only_those_who_lead_a_room_name_owners(house: House) -> None:
+    private = house.room("ben", "cleo", "ada", name="Club")
+    public = house.room("ben", "cleo", "ada", name="Kitchen", kind=PUBLIC)
+    for by, room_id in (("cleo", private), ("cleo", public), ("ada", private)):
+        assert make_owner(house, room_id, "cleo", by=by).status_code == 403
+        assert may_make_owner(house, room_id, by=by) == set()
+    assert make_owner(house, house.home().id, "cleo", by="ada").status_code == 403
+    assert make_owner(house, house.direct("ben", "cleo"), "cleo").status_code == 403
+    assert set(members(house, public).values()) == {"owner", "member"}
+
+    assert make_owner(house, public, "cleo", by="ada").status_code == 302
+    assert members(house, public)["cleo"] == "owner"
+
+
+def test_only_those_in_a_room_who_belong_to_the_house_come_to_own_it(house: House) -> None:
+    room_id = house.room("ben", "gus", name="Club")
+
+    for name, status in (("gus", 409), ("cleo", 404)):
+        assert make_owner(house, room_id, name).status_code == status
+    nobody = house.client("ben").post(f"/rooms/{room_id}/members/999999/owner")
+
+    assert nobody.status_code == 404
+    assert members(house, room_id) == {"ben": "owner", "gus": "member"}
 
 
 # adding and removing
@@ -401,6 +470,55 @@ def test_where_only_owners_add_people_a_member_does_not(house: House) -> None:
         f'action="/rooms/{room_id}/members"' not in house.client("cleo").get(f"/rooms/{room_id}/details").text
     )
     assert house.client("ben").post(f"/rooms/{room_id}/members", form).status_code == 302
+
+
+def test_whoever_makes_a_private_room_says_who_adds_people_to_it(house: House) -> None:
+    ben = house.client("ben")
+    form = {"kind": "private", "member_ids": house.id_of("cleo")}
+    strict = new_room(ben, "Strict", who_adds="owners", **form)
+    easy = new_room(ben, "Easy", who_adds="everyone", **form)
+    public = new_room(ben, "Open", kind="public", who_adds="owners")
+
+    assert [room_row(house, room).owners_add_only for room in (strict, easy, public)] == [True, False, False]
+    ada = {"user_id": house.id_of("ada")}
+    assert house.client("cleo").post(f"/rooms/{strict}/members", ada).status_code == 403
+    assert house.client("cleo").post(f"/rooms/{easy}/members", ada).status_code == 302
+
+
+def test_who_adds_people_can_be_changed_by_owners(house: House) -> None:
+    room_id = house.room("ben", "cleo", name="Club")
+    path, form = f"/rooms/{room_id}/details", {"name": "Club", "description": ""}
+    ben, cleo = house.client("ben"), house.client("cleo")
+    assert 'name="who_adds"' not in cleo.get(path).text
+
+    assert cleo.post(path, {**form, "who_adds": "owners"}).status_code == 403
+    assert ben.post(path, {**form, "who_adds": "owners"}).status_code == 302
+
+    assert room_row(house, room_id).owners_add_only
+    assert re.search(r'name="who_adds" value="owners"\s+checked', ben.get(path).text)
+    assert f'action="/rooms/{room_id}/members"' not in cleo.get(path).text
+    ben.post(path, form)
+    assert room_row(house, room_id).owners_add_only, "a form that does not say leaves it as it is"
+    ben.post(path, {**form, "who_adds": "everyone"})
+    assert not room_row(house, room_id).owners_add_only
+
+
+def test_in_a_public_room_everyone_who_is_in_it_adds_people(house: House) -> None:
+    room_id = house.room("ben", "cleo", name="Kitchen", kind=PUBLIC)
+    path = f"/rooms/{room_id}/details"
+    assert 'name="who_adds"' not in house.client("ben").get(path).text
+    house.client("ben").post(path, {"name": "Kitchen", "description": "", "who_adds": "owners"})
+    assert not room_row(house, room_id).owners_add_only
+
+
+def test_a_slip_about_who_adds_people_changes_nothing(house: House) -> None:
+    room_id = house.room("ben", name="Club")
+    form = {"name": "New name", "description": "", "who_adds": "nobody"}
+    reply = house.client("ben").post(f"/rooms/{room_id}/details", form)
+    assert reply.status_code == 422
+    assert 'id="who_adds-error">Choose who may add people.' in reply.text
+    assert room_row(house, room_id).name == "Club"
+    assert create(house.client("ben"), "Den", kind="private", who_adds="nobody").status_code == 422
 
 
 def test_an_admin_from_outside_adds_nobody_not_even_themselves(house: House) -> None:

@@ -93,7 +93,7 @@ def test_making_and_leaving_rooms_at_once_never_stops_each_other(house: House) -
 def test_an_owner_who_becomes_a_guest_hands_their_rooms_on(house: House) -> None:
     room = house.room("ben", "cleo", name="Led by Ben")
 
-    house.act(change_role, Actor.operator(), house.person("ben"), Role.GUEST)
+    house.act(change_role, Actor.operator(), house.id_of("ben"), Role.GUEST)
 
     reply = house.client("cleo").post(f"/rooms/{room}/details", {"name": "Led by Cleo", "description": ""})
     assert reply.status_code == 302
@@ -103,7 +103,7 @@ def test_an_owner_who_becomes_a_guest_hands_their_rooms_on(house: House) -> None
 
 def test_somebody_made_an_admin_stays_signed_in_no_longer_than_admins_do(house: House) -> None:
     browser = house.client("ben")
-    house.act(change_role, Actor.operator(), house.person("ben"), Role.ADMIN)
+    house.act(change_role, Actor.operator(), house.id_of("ben"), Role.ADMIN)
 
     with house.rows() as session:
         row = session.connection().exec_driver_sql(

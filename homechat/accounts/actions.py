@@ -28,7 +28,8 @@ from homechat.text import one_line
 
 log = logging.getLogger(__name__)
 
-USERNAME = re.compile(r"[a-z0-9_]{3,30}")
+USERNAME_CHARACTERS = (3, 30)
+USERNAME = re.compile(f"[a-z0-9_]{{{USERNAME_CHARACTERS[0]},{USERNAME_CHARACTERS[1]}}}")
 DISPLAY_NAME_MAX_CHARACTERS = 40
 THEMES = ("system", "light", "dark")
 
@@ -131,7 +132,8 @@ def change_password(actor: Actor, *, current: str, new: str) -> str:
     password_hash = passwords.hash_password(new)
     with transaction():
         _store_password_hash(user.id, password_hash)
-        sessions.revoke_all(actor, user.id, sentence=_("The password was changed. Please sign in again."))
+        sentence = _("The password was changed. Please sign in again.")
+        sessions.revoke_all(actor, user.id, reason="password_changed", sentence=sentence)
         audit.record(actor, audit.Action.PASSWORD_CHANGE, subject=f"user:{user.id}")
         return sessions.open_session(actor, user)
 

@@ -11,8 +11,6 @@ from homechat import clock
 from homechat.accounts.models import User
 from homechat.realtime import presence
 
-ERASED_NAME = "Someone who left"
-
 
 @dataclass(frozen=True)
 class PersonCard:

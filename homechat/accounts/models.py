@@ -58,6 +58,10 @@ class User(Base):
         return self.role == Role.ADMIN
 
     @property
+    def belongs_to_house(self) -> bool:
+        return Role(self.role).belongs_to_house
+
+    @property
     def is_welcome(self) -> bool:
         """Whether this person may come in at all."""
         return self.standing == Standing.ACTIVE and self.erased_at is None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from contextlib import suppress
 from datetime import datetime, timedelta
 
@@ -18,29 +16,21 @@ from homechat.config import Settings
 from homechat.database import db, transaction
 from homechat.errors import NotFound, Unavailable
 from homechat.realtime import presence
+from homechat.security.tokens import digest_of, new_token
 
-TOKEN_BYTES = 32
 TOUCH_EVERY = timedelta(seconds=60)
 STRICT_IDLE = timedelta(minutes=15)
 STRICT_LIFE = timedelta(hours=8)
 
 
-def digest(token: str) -> str:
-    """Return what is stored of a random secret of 128 bits or more: its SHA-256 in hex.
-
-    A slow hash buys nothing for a random secret and would cost its time at every request.
-    """
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def open_session(actor: Actor, user: User) -> str:
     """Sign `user` in on a new device and return the secret for its cookie, which is not stored."""
-    token = secrets.token_urlsafe(TOKEN_BYTES)
+    token = new_token()
     now = clock.now()
     idle, life = lifetimes(user)
     with transaction() as session:
         row = LoginSession(
-            token_digest=digest(token),
+            token_digest=digest_of(token),
             user_id=user.id,
             created_at=now,
             last_seen_at=now,
@@ -51,20 +41,14 @@ def open_session(actor: Actor, user: User) -> str:
         )
         session.add(row)
         session.flush()
-        who = Actor(
-            user_id=user.id,
-            role=None,
-            door=actor.door,
-            address=actor.address,
-            user_agent=actor.user_agent,
-        )
+        who = actor.acting_as(user.id, Role(user.role))
         audit.record(who, audit.Action.LOGIN, subject=f"session:{row.id}")
     return token
 
 
 def find_session(token: str) -> LoginSession | None:
     """Return the live session behind a cookie, or None: unknown, ended, or its person is not welcome any more."""
-    row = db.session.scalar(sa.select(LoginSession).where(LoginSession.token_digest == digest(token)))
+    row = db.session.scalar(sa.select(LoginSession).where(LoginSession.token_digest == digest_of(token)))
     return row if row is not None and _counts(row) else None
 
 
@@ -92,8 +76,8 @@ def touch(row: LoginSession) -> None:
     if now - row.last_seen_at < TOUCH_EVERY:
         return
     idle, _life = lifetimes(row.user)
-    # Reading goes on while nothing can be written; this can wait for the next time.
-    with suppress(Unavailable), transaction() as session:
+    # Reading goes on while nothing can be written, and nobody waits for this; there will be a next time.
+    with suppress(Unavailable), transaction(waits=False) as session:
         session.execute(
             sa.update(LoginSession)
             .where(LoginSession.id == row.id)
@@ -133,8 +117,11 @@ def revoke_device(actor: Actor, session_id: int) -> None:
         audit.record(actor, audit.Action.SESSION_REVOKED, subject=f"session:{row.id}")
 
 
-def revoke_all(actor: Actor, user_id: int, *, sentence: str) -> int:
-    """Within a transaction, end every device of a person; return how many were ended."""
+def revoke_all(actor: Actor, user_id: int, *, sentence: str, reason: str = "revoked") -> int:
+    """Within a transaction, end every device of a person; return how many were ended.
+
+    reason, sentence: why, for programs and for people; see `session:ended` in docs/realtime.md.
+    """
     with transaction() as session:
         rows = session.scalars(
             sa.select(LoginSession).where(
@@ -143,7 +130,7 @@ def revoke_all(actor: Actor, user_id: int, *, sentence: str) -> int:
             )
         ).all()
         for row in rows:
-            _revoke(row, reason="revoked", sentence=sentence)
+            _revoke(row, reason=reason, sentence=sentence)
             audit.record(actor, audit.Action.SESSION_REVOKED, subject=f"session:{row.id}")
     return len(rows)
 

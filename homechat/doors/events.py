@@ -16,7 +16,7 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from homechat.accounts import sessions
 from homechat.actor import Actor, Door, Role
 from homechat.doors.forms import is_unstorable
-from homechat.errors import HomeChatError, Invalid, Unauthenticated, Unavailable
+from homechat.errors import Broken, HomeChatError, Invalid, Unauthenticated, Unavailable, UnknownEvent
 from homechat.realtime import presence
 from homechat.rooms.queries import find_room
 from homechat.security import limits
@@ -123,7 +123,7 @@ class Sender(NamedTuple):
 def dispatch(sender: Sender, name: str, args: tuple[Any, ...]) -> Json:
     """Run one event of one socket and return its ack; whatever comes in, the connection stays.
 
-    session row re-read → budget → shape → right → handler. Errors become `{ok: false, code, error}`.
+    session row anew → budget of all events → shape → budget of this event → right → handler. Errors become `{ok: false, code, error}`.
     """
     under_way: UnderWay = current_app.extensions["homechat_events"]
     try:
@@ -133,9 +133,8 @@ def dispatch(sender: Sender, name: str, args: tuple[Any, ...]) -> Json:
         return {"ok": False, **error.as_dict()}
     except Exception:
         log.exception("the event %s failed", name if name in EVENTS else "(unknown)")
-        return _refusal(
-            "unavailable", _("Something went wrong on our side. Nothing was lost; please try again.")
-        )
+        broken = Broken(_("Something went wrong on our side. Please try again."))
+        return {"ok": False, **broken.as_dict()}
 
 
 def _run(sender: Sender, name: str, args: tuple[Any, ...]) -> Json:
@@ -143,7 +142,7 @@ def _run(sender: Sender, name: str, args: tuple[Any, ...]) -> Json:
     limits.spend(limits.SOCKET_EVENTS, actor.person_id)
     found = EVENTS.get(name)
     if found is None:
-        return _refusal("unknown_event", _("This event is not known here."))
+        raise UnknownEvent(_("This event is not known here."))
     data = _checked(found, args)
     limits.spend(found.limit, actor.person_id)
     if found.right is not None:
@@ -187,7 +186,3 @@ def _flat(messages: Any) -> dict[str, str]:
     return {
         str(name): str(why[0] if isinstance(why, list) and why else why) for name, why in messages.items()
     }
-
-
-def _refusal(code: str, sentence: str) -> Json:
-    return {"ok": False, "code": code, "error": sentence}

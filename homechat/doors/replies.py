@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from homechat.errors import HomeChatError, TooMany, Unauthenticated, Unavailable
+from homechat.errors import Broken, HomeChatError, TooMany, Unauthenticated, Unavailable
 from homechat.locales import LOCALES
 
 log = logging.getLogger(__name__)
@@ -93,9 +93,7 @@ def _crowded_reply(error: PoolTimeoutError) -> Reply:
 
 def _crash_reply(error: Exception) -> Reply:
     log.exception("a request failed", exc_info=error)
-    return _error_reply(
-        Unavailable(_("Something went wrong on our side. Nothing was lost; please try again."))
-    )
+    return _error_reply(Broken(_("Something went wrong on our side. Please try again.")))
 
 
 def _title(status: int) -> str:

@@ -62,7 +62,7 @@ def found_house(actor: Actor, token: str, *, house_name: str, new: NewPerson) ->
     """
     limits.spend(limits.SIGN_UP, actor.address)
     check_setup_token(token)
-    house_name = _checked_house_name(house_name)
+    house_name = checked_house_name(house_name)
     new = check_new_person(new, house_name=house_name)
     password_hash = passwords.hash_password(new.password)
     with transaction() as session:
@@ -260,7 +260,8 @@ def _is_last_admin(user: User) -> bool:
     return all(other.id == user.id for other in people(roles=[Role.ADMIN]))
 
 
-def _checked_house_name(name: str) -> str:
+def checked_house_name(name: str) -> str:
+    """Return the name tidied. Raises Invalid if it is too short or too long."""
     name = one_line(name)
     least, most = HOUSE_NAME_CHARACTERS
     if not least <= len(name) <= most:

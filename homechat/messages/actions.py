@@ -7,7 +7,6 @@ import re
 import sqlalchemy as sa
 from flask import current_app
 from flask_babel import gettext as _
-from sqlalchemy.exc import IntegrityError
 
 from homechat.accounts.cards import card_of
 from homechat.accounts.models import User
@@ -51,14 +50,7 @@ def send_message(actor: Actor, *, room_id: int, body: str, client_id: str) -> Me
         return _same_room(first, room_id)
     limits.spend(limits.MESSAGES, actor.person_id)
     format_body(body)  # Here, so that it is at hand in the transaction, where nothing may be slow.
-    try:
-        message = _store(actor, room_id, body, client_id)
-    except IntegrityError:  # The same retry, twice at once, in two processes.
-        first = _sent_before(actor, client_id)
-        if first is None:
-            raise
-        return _same_room(first, room_id)
-    return message
+    return _store(actor, room_id, body, client_id)
 
 
 def mark_read(actor: Actor, *, room_id: int, seq: int) -> int:

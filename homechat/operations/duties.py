@@ -16,7 +16,7 @@ def install(app: Flask) -> None:
     """Leave the duties where the server looks for them."""
     app.extensions["homechat_on_start"] = [_begin]
     app.extensions["homechat_background"] = [lambda: _watch(app), lambda: _beat(app)]
-    app.extensions["homechat_on_stop"] = [connection.say_goodbye]
+    app.extensions["homechat_on_stop"] = [connection.say_goodbye, presence.unregister_process]
 
 
 def setup_link(app: Flask) -> str | None:

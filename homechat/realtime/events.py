@@ -5,7 +5,6 @@ docs/realtime.md describes each event; a test holds the two together. Payloads a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -35,9 +34,9 @@ def session_audience(session_id: int) -> str:
 
 @dataclass(frozen=True)
 class ServerEvent:
-    """The base of all events; `name` is what travels, the fields are the payload."""
+    """The base of all events; `event_name` is what travels, the fields are the payload."""
 
-    name: ClassVar[str]
+    event_name: ClassVar[str]
 
     def payload(self) -> Json:
         """Return what is sent."""
@@ -48,7 +47,7 @@ class ServerEvent:
 class ServerHello(ServerEvent):
     """You are connected; reload when `build` or `contract` is not the one your page came with."""
 
-    name = "server:hello"
+    event_name = "server:hello"
     contract: int
     build: str
     person_id: int
@@ -59,14 +58,14 @@ class ServerHello(ServerEvent):
 class ServerRestarting(ServerEvent):
     """The server stops now and will be back; reconnect with a back-off."""
 
-    name = "server:restarting"
+    event_name = "server:restarting"
 
 
 @dataclass(frozen=True)
 class SessionEnded(ServerEvent):
     """This device may not listen any more; the connection ends after this."""
 
-    name = "session:ended"
+    event_name = "session:ended"
     reason: str
     sentence: str
 
@@ -75,7 +74,7 @@ class SessionEnded(ServerEvent):
 class MessagePosted(ServerEvent):
     """A new message; `html` is it, rendered the same for everybody."""
 
-    name = "message:posted"
+    event_name = "message:posted"
     id: int
     room_id: int
     seq: int
@@ -94,7 +93,7 @@ class MessagePosted(ServerEvent):
 class TypingStarted(ServerEvent):
     """Somebody is writing; forget it after 6 s unless it is said again."""
 
-    name = "typing:started"
+    event_name = "typing:started"
     room_id: int
     person: Json
 
@@ -103,7 +102,7 @@ class TypingStarted(ServerEvent):
 class TypingStopped(ServerEvent):
     """They stopped writing, or sent it."""
 
-    name = "typing:stopped"
+    event_name = "typing:stopped"
     room_id: int
     person_id: int
 
@@ -112,7 +111,7 @@ class TypingStopped(ServerEvent):
 class PresenceChanged(ServerEvent):
     """Somebody you share a room with came or went, on the first or last of their devices."""
 
-    name = "presence:changed"
+    event_name = "presence:changed"
     person_id: int
     online: bool
     last_seen_at: str | None
@@ -122,7 +121,7 @@ class PresenceChanged(ServerEvent):
 class RoomRead(ServerEvent):
     """Somebody has read this room up to `last_read_seq`."""
 
-    name = "room:read"
+    event_name = "room:read"
     room_id: int
     person_id: int
     last_read_seq: int
@@ -132,7 +131,7 @@ class RoomRead(ServerEvent):
 class UnreadChanged(ServerEvent):
     """Your own unread count of a room, told to all of your devices."""
 
-    name = "unread:changed"
+    event_name = "unread:changed"
     room_id: int
     unread: int
     last_read_seq: int
@@ -142,24 +141,19 @@ class UnreadChanged(ServerEvent):
 class RoomUpdated(ServerEvent):
     """A room's name, description, size or state is now this."""
 
-    name = "room:updated"
+    event_name = "room:updated"
     room_id: int
-    room_name: str
+    name: str
     description: str
     archived: bool
     member_count: int
-
-    def payload(self) -> Json:
-        payload = super().payload()
-        payload["name"] = payload.pop("room_name")
-        return payload
 
 
 @dataclass(frozen=True)
 class RoomEntered(ServerEvent):
     """You are in this room from now on; `room` is its line in the list of conversations."""
 
-    name = "room:entered"
+    event_name = "room:entered"
     room: Json
 
 
@@ -167,7 +161,7 @@ class RoomEntered(ServerEvent):
 class RoomLeft(ServerEvent):
     """You are no longer in this room."""
 
-    name = "room:left"
+    event_name = "room:left"
     room_id: int
 
 
@@ -175,7 +169,7 @@ class RoomLeft(ServerEvent):
 class MemberJoined(ServerEvent):
     """Somebody is now in this room."""
 
-    name = "member:joined"
+    event_name = "member:joined"
     room_id: int
     person: Json
 
@@ -184,7 +178,7 @@ class MemberJoined(ServerEvent):
 class MemberLeft(ServerEvent):
     """Somebody is no longer in this room."""
 
-    name = "member:left"
+    event_name = "member:left"
     room_id: int
     person_id: int
 
@@ -193,7 +187,7 @@ class MemberLeft(ServerEvent):
 class PersonUpdated(ServerEvent):
     """Somebody you share a room with has a new name or colour."""
 
-    name = "person:updated"
+    event_name = "person:updated"
     person: Json
 
 
@@ -205,9 +199,4 @@ def announce(event: ServerEvent, to: Audience) -> None:
 def tell(event: ServerEvent, to: Audience) -> None:
     """Tell `to` now: for what is not stored anywhere, like typing."""
     if to:
-        socketio.emit(event.name, event.payload(), to=to)
-
-
-def tell_everyone(event: ServerEvent, person_ids: Sequence[int]) -> None:
-    """Tell every device of these people now."""
-    tell(event, [person_audience(person_id) for person_id in person_ids])
+        socketio.emit(event.event_name, event.payload(), to=to)

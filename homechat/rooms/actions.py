@@ -326,7 +326,7 @@ def _direct_room(key: str) -> Room | None:
 def _updated(room: Room) -> RoomUpdated:
     return RoomUpdated(
         room_id=room.id,
-        room_name=room.name,
+        name=room.name,
         description=room.description,
         archived=room.is_archived,
         member_count=member_count(room.id),

@@ -98,10 +98,15 @@ def facts_of(room: Room) -> RoomFacts:
 
 
 def may_create_room(actor: Actor) -> bool:
-    """Whether the actor may make rooms: by role, and for members by a setting of the house."""
-    if actor.role == Role.MEMBER and not settings.value_of(settings.MEMBERS_CREATE_ROOMS):
-        return False
+    """Whether the actor may make rooms: by role, and members by a setting of the house."""
+    if actor.role is Role.MEMBER:
+        return settings.value_of(settings.MEMBERS_CREATE_ROOMS)
     return house_right(actor.role, HouseRight.CREATE_ROOM)
+
+
+def may_browse(actor: Actor) -> bool:
+    """Whether the actor may see which public rooms there are."""
+    return house_right(actor.role, HouseRight.BROWSE_ROOMS)
 
 
 def home_room() -> Room:
@@ -136,7 +141,7 @@ def members_of(room_id: int) -> list[tuple[Membership, User]]:
 
 def belongs_here_always(room: Room, user: User) -> bool:
     """Whether nobody can take `user` out of `room`: admins and members are always in the home room."""
-    return room.is_home and user.role in (Role.ADMIN, Role.MEMBER)
+    return room.is_home and user.belongs_to_house
 
 
 def member_count(room_id: int) -> int:
@@ -147,7 +152,7 @@ def member_count(room_id: int) -> int:
 
 def public_rooms(actor: Actor) -> list[RoomCard]:
     """Return every public room in use, by name, for those who may browse; with whether the actor is in it."""
-    if not house_right(actor.role, HouseRight.BROWSE_ROOMS):
+    if not may_browse(actor):
         raise Forbidden(_("Somebody of the house can add you to rooms."))
     rooms = db.session.scalars(
         sa.select(Room)
@@ -155,7 +160,18 @@ def public_rooms(actor: Actor) -> list[RoomCard]:
         .order_by(Room.name_key)
     ).all()
     mine = set(room_ids_of(actor.person_id))
-    return [card for card in cards_of_rooms(actor.person_id, rooms, mine=mine)]
+    return cards_of_rooms(actor.person_id, rooms, mine=mine)
+
+
+def archived_rooms(actor: Actor) -> list[RoomCard]:
+    """Return the archived rooms that the actor is in, by name."""
+    rooms = db.session.scalars(
+        sa.select(Room)
+        .join(Membership, Membership.room_id == Room.id)
+        .where(Membership.user_id == actor.person_id, Room.archived_at.is_not(None))
+        .order_by(sa.func.lower(Room.name), Room.id)
+    )
+    return cards_of_rooms(actor.person_id, rooms)
 
 
 def cards_of_rooms(viewer_id: int, rooms: Iterable[Room], *, mine: set[int] | None = None) -> list[RoomCard]:
@@ -198,7 +214,7 @@ def may_write_to(actor: Actor, user: User) -> bool:
 
     Guests and bots are written to by those who share a room with them, and by those with the right to.
     """
-    if user.role in (Role.ADMIN, Role.MEMBER) or house_right(actor.role, HouseRight.WRITE_TO_GUESTS):
+    if user.belongs_to_house or house_right(actor.role, HouseRight.WRITE_TO_GUESTS):
         return True
     return user.id in acquaintance_ids(actor.person_id)
 

@@ -37,6 +37,8 @@ class HouseRight(StrEnum):
     WRITE_TO_GUESTS = "write_to_guests"
     INVITE = "invite"
     INVITE_ADMIN = "invite_admin"
+    MANAGE_INVITATIONS = "manage_invitations"
+    CHANGE_ROLES = "change_roles"
 
 
 class RoomRight(StrEnum):
@@ -50,6 +52,7 @@ class RoomRight(StrEnum):
     ARCHIVE = "archive"
     ADD = "add"
     REMOVE = "remove"
+    NAME_OWNERS = "name_owners"
     LEAVE = "leave"
 
 
@@ -61,6 +64,8 @@ HOUSE_RIGHTS: dict[HouseRight, frozenset[Role]] = {
     HouseRight.WRITE_TO_GUESTS: frozenset({Role.ADMIN}),
     HouseRight.INVITE: frozenset({Role.ADMIN}),
     HouseRight.INVITE_ADMIN: frozenset({Role.ADMIN}),
+    HouseRight.MANAGE_INVITATIONS: frozenset({Role.ADMIN}),
+    HouseRight.CHANGE_ROLES: frozenset({Role.ADMIN}),
 }
 
 
@@ -88,22 +93,21 @@ def room_rights(role: Role, *, room: RoomFacts, here: RoomRole | None) -> frozen
     """Return all rights of somebody of `role` in `room`, where they are `here` (None: not a member)."""
     rights: set[RoomRight] = set()
     is_public = room.kind is RoomKind.PUBLIC
-    belongs_to_house = role in (Role.ADMIN, Role.MEMBER)
-    leads = belongs_to_house and (here is RoomRole.OWNER or (is_public and role is Role.ADMIN))
+    leads = role.belongs_to_house and (here is RoomRole.OWNER or (is_public and role is Role.ADMIN))
 
     if here is not None:
         rights |= {RoomRight.SEE, RoomRight.READ, RoomRight.POST}
-        if not room.is_home or not belongs_to_house:
+        if not room.is_home or not role.belongs_to_house:
             rights.add(RoomRight.LEAVE)
-    if is_public and belongs_to_house:
+    if is_public and role.belongs_to_house:
         rights.add(RoomRight.SEE)
         if here is None:
             rights.add(RoomRight.JOIN)
     if room.kind is not RoomKind.DIRECT:
         if leads:
-            rights |= {RoomRight.RENAME, RoomRight.ARCHIVE, RoomRight.REMOVE}
+            rights |= {RoomRight.RENAME, RoomRight.ARCHIVE, RoomRight.REMOVE, RoomRight.NAME_OWNERS}
         if (
-            belongs_to_house
+            role.belongs_to_house
             and here is not None
             and not (room.owners_add_only and here is not RoomRole.OWNER)
         ):
@@ -111,7 +115,7 @@ def room_rights(role: Role, *, room: RoomFacts, here: RoomRole | None) -> frozen
     if room.kind is RoomKind.DIRECT:
         rights.discard(RoomRight.LEAVE)
     if room.is_home:
-        rights.discard(RoomRight.ARCHIVE)
+        rights -= {RoomRight.ARCHIVE, RoomRight.NAME_OWNERS}
     if room.is_archived:
         rights &= {RoomRight.SEE, RoomRight.READ, RoomRight.LEAVE}
     return frozenset(rights)

@@ -9,13 +9,16 @@ import "./elements/message-list.js";
 import "./elements/room-list.js";
 import "./elements/theme-switch.js";
 import "./elements/typing-line.js";
+import { page } from "./page.js";
 import { makeRoomForKeyboard } from "./parts/keyboard.js";
 import { showPresence } from "./parts/presence.js";
 import { showRoomNews } from "./parts/room-header.js";
+import { keepWorker } from "./parts/service-worker.js";
 import { keepTimes } from "./parts/time-texts.js";
 import { showUnreadTotal } from "./parts/unread-total.js";
 
 keepTimes(document);
+keepWorker(window, page.root);
 if (me) {
   makeRoomForKeyboard();
   showPresence();

@@ -32,15 +32,6 @@ const PING_GRACE_MS = 1_000;
 /** The message did not arrive, or nobody knows: the caller may send it again. */
 export class NotSent extends Error {}
 
-/**
- * Connects, and stays connected. @param {SocketOptions} options
- */
-export function connect(options) {
-  const socket = new Socket(options);
-  socket.open();
-  return socket;
-}
-
 export class Socket {
   #options;
   #events = new Emitter();

@@ -37,7 +37,7 @@ export class Transport {
   constructor(options) {
     this.#options = options;
     options.socket.onState((state, reason) => this.#socketChanged(state, reason));
-    options.socket.on("session:ended", (data) => this.end(data?.sentence ?? ""));
+    options.socket.on("session:ended", (data) => this.end(data?.reason ?? ""));
   }
 
   get state() {
@@ -80,10 +80,10 @@ export class Transport {
     this.#local.emit("sync");
   }
 
-  /** This device is signed out. @param {string} sentence why, as the server says it, or "" */
-  end(sentence) {
+  /** This device is signed out. @param {string} reason why, in the server's word for programs, or "" */
+  end(reason) {
     if (this.#state === "ended") return;
-    this.#enter("ended", sentence);
+    this.#enter("ended", reason);
     clearTimeout(this.#timer);
     this.#options.socket.close();
   }

@@ -2,36 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
+from tests.browser.chromium import PROGRAM, open_chromium
 from tests.browser.windows import WAIT_MILLISECONDS, Windows, windows_of
 from tests.server_process import ServerProcess
 
-ARGUMENTS = [
-    *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-]
 WindowsAt = Callable[[ServerProcess], Windows]
 
 
 @pytest.fixture(scope="package")
 def chromium() -> Iterator[Browser]:
-    """Chromium, closed when this folder is done: Playwright runs once at a time, and others start it too."""
-    program = shutil.which("chromium")
-    if program is None:
+    """Chromium, closed when this folder is done: other tests start one of their own."""
+    if PROGRAM is None:
         pytest.skip("needs chromium (on Debian: apt install chromium)")
     expect.set_options(timeout=WAIT_MILLISECONDS)
-    as_root = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=[*ARGUMENTS, *as_root])
+    with open_chromium() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

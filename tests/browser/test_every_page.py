@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from flask import Flask
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page
 
-from homechat.actor import Role
-from homechat.household.actions import invite, new_setup_token
-from tests.browser.busy_house import Rooms, furnish
-from tests.browser.windows import SIZES, Windows, windows_of
-from tests.conftest import GENEROUS_LIMITS, close
-from tests.house import House, copy_house
-from tests.server_process import ServerProcess
+from tests.browser.pages import VISITS, Places, open_places
+from tests.browser.windows import SIZES, Windows
+from tests.house import copy_house
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -33,107 +28,12 @@ TABS = 25
 OpenPages = dict[tuple[str, str | None, Windows], Page]
 
 
-@dataclass(frozen=True)
-class Places:
-    """A house that is lived in, one that waits for its first person, and windows on both."""
-
-    rooms: Rooms
-    house: House
-    windows: Windows
-    new_house: Windows
-
-    def invitation(self) -> str:
-        ada = self.house.actor("ada")
-        _row, token = self.house.act(invite, ada, role=Role.GUEST, note="We have a bed for you")
-        return f"/join/{token}"
-
-    def set_up(self) -> str:
-        return f"/setup/{self.new_house.house.act(new_setup_token)}"
-
-
-def nothing(page: Page) -> None:
-    pass
-
-
-@dataclass(frozen=True)
-class Visit:
-    """How to come to a page: who, to which address, and what they do there before it is looked at."""
-
-    endpoint: str
-    path: Callable[[Places], str]
-    who: str | None = "ada"
-    then: Callable[[Page], object] = nothing
-    is_refused: bool = False  # Then Chromium says so on the console.
-
-
-def knock_wrongly(page: Page) -> None:
-    page.get_by_label("Sign-in name").fill("ada")
-    page.get_by_label("Password").fill("not this one")
-    page.get_by_role("button", name="Come in").click()
-    expect(page.get_by_role("alert")).to_be_visible()
-
-
-def ask_too_much(page: Page) -> None:
-    page.get_by_label("For how many people").fill("70")
-    page.locator("form", has_text="Make the link").evaluate("it => { it.noValidate = true; }")
-    page.get_by_role("button", name="Make the link").click()
-    expect(page.locator(".field__error")).to_be_visible()
-
-
-def make_a_link(page: Page) -> None:
-    page.get_by_role("button", name="Make the link").click()
-    expect(page.get_by_label("The link is ready").get_by_role("textbox")).to_be_visible()
-
-
-def look_around(page: Page) -> None:
-    expect(page.locator("message-list.is-ready")).to_be_attached()
-    if page.locator(".about__summary").is_visible():
-        page.locator(".about__summary").click()
-
-
-def unfold(page: Page) -> None:
-    page.locator(".fold__summary").click()
-
-
-def ask_to_leave(page: Page) -> None:
-    page.get_by_text("Leave", exact=True).click()
-
-
-VISITS = {
-    "sign-in": Visit("accounts.sign_in", lambda it: "/sign-in", who=None),
-    "sign-in-refused": Visit("accounts.sign_in", lambda it: "/sign-in", who=None, then=knock_wrongly, is_refused=True),
-    "founding": Visit("household.found", Places.set_up, who=None),
-    "joining": Visit("household.join", Places.invitation, who=None),
-    "list": Visit("messages.index", lambda it: "/"),
-    "conversation": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.home}", then=look_around),
-    "conversation-of-two": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.direct}"),
-    "conversation-not-begun": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.empty}"),
-    "conversation-archived": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.archived}"),
-    "room-to-join": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.to_join}"),
-    "rooms": Visit("rooms.browse", lambda it: "/rooms"),
-    "new-room": Visit("rooms.new", lambda it: "/rooms/new"),
-    "room-details": Visit("rooms.details", lambda it: f"/rooms/{it.rooms.kitchen}/details", then=ask_to_leave),
-    "people": Visit("rooms.people", lambda it: "/people", then=unfold),
-    "invitations": Visit("household.invites", lambda it: "/invites", then=make_a_link),
-    "invitations-refused": Visit("household.invites", lambda it: "/invites", then=ask_too_much, is_refused=True),
-    "me": Visit("accounts.me", lambda it: "/me?saved=profile"),
-    "not-found": Visit("", lambda it: "/rooms/999999", is_refused=True),
-}
-
-
 @pytest.fixture(scope="module")
 def places(chromium: Browser, cast_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     folder = tmp_path_factory.mktemp("places")
-    house = House(copy_house(cast_folder, folder / "lived-in"))
-    rooms = furnish(house, datetime.now(UTC))
-    with (
-        ServerProcess(house.data_dir, GENEROUS_LIMITS) as server,
-        ServerProcess(folder / "new", GENEROUS_LIMITS) as empty,
-        windows_of(chromium, server) as windows,
-        windows_of(chromium, empty) as new_house,
-    ):
-        yield Places(rooms, house, windows, new_house)
-    close(house)
+    lived_in = copy_house(cast_folder, folder / "lived-in")
+    with open_places(chromium, lived_in, folder / "new", datetime.now(UTC)) as places:
+        yield places
 
 
 @pytest.fixture(scope="module")

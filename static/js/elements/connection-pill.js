@@ -10,6 +10,9 @@ const PATIENCE_MS = 1_500;
 const BACK_ONLINE_MS = 2_000;
 const GOODBYE_MS = 2_500;
 
+/** Why the server may end a session, as far as we have words for it; its own sentence is in its own language. */
+const ENDINGS = new Set(["signed_out", "revoked", "role_changed", "password_changed"]);
+
 class ConnectionPill extends HTMLElement {
   /** @type {AbortController} */
   #leaving;
@@ -72,14 +75,14 @@ class ConnectionPill extends HTMLElement {
   }
 
   #showOutdated() {
-    const reload = make("button", { type: "button", text: say("connection.reload") });
+    const reload = make("button", { class: "connection-pill__action", type: "button", text: say("connection.reload") });
     reload.addEventListener("click", () => location.reload());
     this.#show("outdated", say("connection.outdated"), reload);
   }
 
   /** @param {string} reason */
   #ended(reason) {
-    this.#show("ended", reason || say("connection.ended"));
+    this.#show("ended", say(ENDINGS.has(reason) ? `ended.${reason}` : "connection.ended"));
     const back = location.pathname + location.search;
     setTimeout(() => goTo(`/sign-in?next=${encodeURIComponent(back)}`), GOODBYE_MS);
   }

@@ -31,7 +31,7 @@ class RoomList extends HTMLElement {
     listen("unread:changed", ({ room_id, unread }) => this.#change(room_id, { unread }), signal);
     listen("room:entered", ({ room }) => this.#entered(room), signal);
     listen("room:left", ({ room_id }) => this.#left(room_id), signal);
-    listen("room:updated", ({ room_id, name }) => this.#renamed(room_id, name), signal);
+    listen("room:updated", (news) => this.#updated(news), signal);
     listen("presence:changed", () => this.#refreshSoon(), signal);
     listen("person:updated", () => this.#refreshSoon(), signal);
     showUnreadTotal(this.#shownUnread());
@@ -101,10 +101,11 @@ class RoomList extends HTMLElement {
     this.#inOrder();
   }
 
-  /** @param {number} roomId @param {string} name */
-  #renamed(roomId, name) {
+  /** @param {{ room_id: number, name: string, archived: boolean }} news */
+  #updated({ room_id, name, archived }) {
+    if (archived) this.#left(room_id);
     // A conversation between people is named after them, by everybody differently.
-    if (this.#items.get(roomId)?.kind !== "direct") this.#change(roomId, { name });
+    else if (this.#items.get(room_id)?.kind !== "direct") this.#change(room_id, { name });
   }
 
   /** @param {number} roomId @param {Partial<Item>} news */

@@ -1,0 +1,54 @@
+"""The settings of the household as the operator sees and changes them: by name, as text."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from flask_babel import gettext as _
+
+from homechat import settings
+from homechat.actor import Actor
+from homechat.errors import Invalid, NotFound
+from homechat.household.actions import checked_house_name
+from homechat.locales import LOCALES
+from homechat.settings import Setting
+
+YES_AND_NO = {"on": True, "yes": True, "true": True, "1": True, "off": False, "no": False, "false": False, "0": False}
+
+
+def settings_shown() -> list[tuple[Setting[Any], str]]:
+    """Return every setting that people may see, with its present value as one would type it ("on", "off", "")."""
+    return [(setting, _as_text(settings.value_of(setting))) for setting in settings.PUBLIC_SETTINGS]
+
+
+def set_from_text(actor: Actor, key: str, text: str) -> str:
+    """Change the setting `key` to what `text` says, and return the new value as one would type it.
+
+    Raises NotFound where there is no such setting, or it is not for people to change, and Invalid for a value that
+    does not do.
+    """
+    setting = next((each for each in settings.PUBLIC_SETTINGS if each.key == key), None)
+    if setting is None:
+        raise NotFound(_("There is no setting of this name. See them all with: flask house show"))
+    value = _value(setting, text.strip())
+    settings.change(actor, setting, value)
+    return _as_text(value)
+
+
+def _value(setting: Setting[Any], text: str) -> str | bool:
+    if isinstance(setting.default, bool):
+        if text.lower() not in YES_AND_NO:
+            raise Invalid(_("Say on or off."))
+        return YES_AND_NO[text.lower()]
+    if setting is settings.HOUSE_LOCALE and text not in ("", *LOCALES):
+        raise Invalid(
+            _("HomeChat does not speak that language. Choose one of: %(codes)s", codes=", ".join(LOCALES))
+        )
+    if setting is settings.HOUSE_TIMEZONE and text and text not in available_timezones():
+        raise Invalid(_("There is no such time zone. Write it like Europe/Berlin."))
+    return checked_house_name(text) if setting is settings.HOUSE_NAME else text
+
+
+def _as_text(value: object) -> str:
+    return ("on" if value else "off") if isinstance(value, bool) else str(value)
