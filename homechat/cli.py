@@ -144,7 +144,7 @@ def user_list() -> None:
 @about_a_house
 def user_role(name: str, role: str) -> None:
     """Give somebody another role; their open windows reconnect with it."""
-    household.change_role(Actor.operator(), _person(name), Role(role))
+    household.change_role(Actor.operator(), _person(name).id, Role(role))
     click.echo(f"{name} is now {role} here.")
 
 

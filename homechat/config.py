@@ -114,7 +114,11 @@ class Settings:
         1_048_576, "Largest body of a request.", unit="bytes", at_least=65_536, at_most=104_857_600
     )
     request_seconds: int = setting(
-        30, "A client that sends nothing for this long is dropped.", unit="seconds", at_least=1, at_most=600
+        30,
+        "A client that sends nothing for this long is dropped; so is a body that is not all there by then.",
+        unit="seconds",
+        at_least=1,
+        at_most=600,
     )
     message_characters: int = setting(
         10_000, "Longest message.", unit="characters", at_least=100, at_most=10_000

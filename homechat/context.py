@@ -31,7 +31,7 @@ def init_app(app: Flask, babel: HouseBabel) -> None:
     babel.init_app(
         app,
         locale_selector=locale_of_viewer,
-        timezone_selector=timezone_of_viewer,
+        timezone_selector=lambda: timezone_of_viewer() or "UTC",
     )
     app.context_processor(_variables)
 

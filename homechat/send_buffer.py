@@ -44,7 +44,7 @@ class BoundedSocket(engineio_socket.Socket):  # type: ignore[misc]
         else:
             self._drop()
 
-    def close(self, wait: bool = True, abort: bool = False, reason: Any = None) -> None:  # noqa: FBT001, FBT002
+    def close(self, wait: bool = True, abort: bool = False, reason: Any = None) -> None:
         """End the connection, and soon the wire below it: engineio leaves that to a client that goes on talking."""
         if not self.closed and not self.closing:
             self.server.start_background_task(self._cut_later)

@@ -15,6 +15,7 @@ from tests.talkers import WAIT_SECONDS, Talker
 CONNECT, CONNECTED, REFUSED = "40", "40", "44"
 EVENT, ACK = "42", "43"
 PING, PONG = "2", "3"
+CLOSED = "1"
 
 
 class RawSocket:

@@ -25,7 +25,9 @@ def value(house: House, setting: settings.Setting[Any]) -> Any:
 
 
 def changes(house: House) -> list[audit.AuditLog]:
-    query = sa.select(audit.AuditLog).filter_by(action=audit.Action.SETTINGS_CHANGE).order_by(audit.AuditLog.id)
+    query = (
+        sa.select(audit.AuditLog).filter_by(action=audit.Action.SETTINGS_CHANGE).order_by(audit.AuditLog.id)
+    )
     return house.act(lambda: list(db.session.scalars(query)))
 
 

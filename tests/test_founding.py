@@ -13,10 +13,10 @@ import sqlalchemy as sa
 
 from homechat import settings
 from homechat.accounts.models import User
-from homechat.accounts.sessions import digest
 from homechat.actor import Actor
 from homechat.household.actions import new_setup_token
 from homechat.rooms.models import Membership, Room
+from homechat.security.tokens import digest_of
 from tests.conftest import GENEROUS_LIMITS, close
 from tests.house import PASSWORD, House
 from tests.server_process import ServerProcess, prepare_house, run_flask
@@ -135,7 +135,7 @@ def test_a_wrong_link_is_not_here(empty: House, token: str) -> None:
 def test_no_link_works_once_there_is_an_admin_whatever_is_stored(empty: House) -> None:
     link = new_link(empty)
     empty.client().post(link, FORM, form_on=link)
-    empty.act(settings.change, Actor.system(), settings.SETUP_TOKEN_DIGEST, digest("left over"))
+    empty.act(settings.change, Actor.system(), settings.SETUP_TOKEN_DIGEST, digest_of("left over"))
     assert empty.client().get("/setup/left over").status_code == 404
 
 

@@ -14,7 +14,7 @@ from werkzeug.routing import IntegerConverter, Rule
 import homechat.app  # noqa: F401  It registers the events.
 from homechat.accounts import sessions
 from homechat.accounts.models import Standing, User
-from homechat.actor import Role
+from homechat.actor import Actor, Door, Role
 from homechat.database import transaction
 from homechat.doors.events import EVENTS, Sender, dispatch
 from homechat.doors.people import PUBLIC_ENDPOINTS
@@ -155,6 +155,22 @@ def test_a_stranger_has_no_right_anywhere() -> None:
     assert not any(house_right(None, right) for right in HouseRight)
     for (room, here), right in product(ROOMS, RoomRight):
         assert not room_right(None, right, room=facts(room), here=standing(here))
+
+
+def test_admins_and_members_belong_to_the_house() -> None:
+    assert {role for role in Role if role.belongs_to_house} == {"admin", "member"}
+
+
+def test_only_the_shell_and_the_house_itself_are_trusted_whoever_acts_through_their_doors() -> None:
+    for actor in (Actor.operator(), Actor.system()):
+        assert actor.is_trusted_operator
+        assert not actor.acting_as(7, Role.ADMIN).is_trusted_operator
+    assert not Actor.stranger(door=Door.PAGE).is_trusted_operator
+
+
+def test_acting_as_somebody_keeps_the_door_and_leaves_the_session_behind() -> None:
+    before = Actor(3, Role.MEMBER, Door.SOCKET, "192.0.2.7", "Firefox", session_id=5, socket_id="abc")
+    assert before.acting_as(7, Role.GUEST) == Actor(7, Role.GUEST, Door.SOCKET, "192.0.2.7", "Firefox")
 
 
 # the doors of a room

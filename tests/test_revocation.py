@@ -80,7 +80,7 @@ def test_a_new_password_ends_every_connection_and_only_the_device_that_gave_it_c
 
     assert reply.status_code == 302
     for person in (phone, *others):
-        _assert_ended(person, reason="revoked")
+        _assert_ended(person, reason="password_changed")
         _assert_cannot_connect(person, old_cookies if person is phone else None)
     assert phone.connect().send("room:list", {})["ok"] is True
 

@@ -46,7 +46,7 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
 
 def test_of_two_admins_demoted_at_once_one_stays(house: House) -> None:
     operator = Actor.operator()
-    ada, ben = house.person("ada"), house.person("ben")
+    ada, ben = house.id_of("ada"), house.id_of("ben")
     house.act(change_role, operator, ben, Role.ADMIN)
 
     results = at_once(

@@ -101,12 +101,12 @@ def open_socket():
     """Opens WebSockets of somebody whose cookie will turn out to be worth nothing."""
     opened = []
 
-    def open_one(server):
+    def open_one(server, *headers):
         connection = websocket.create_connection(
             f"ws://localhost:{server.port}{ADDRESS}",
             origin=server.url,
             cookie=COOKIE,
-            header=["Sec-WebSocket-Extensions: permessage-deflate"],
+            header=["Sec-WebSocket-Extensions: permessage-deflate", *headers],
             timeout=20,
         )
         opened.append(connection)
@@ -183,3 +183,13 @@ def test_strangers_of_one_address_get_few_places_and_not_for_long(tmp_path, open
         open_socket(server)
         assert requests.get(f"{server.url}/up", timeout=5).ok
         assert "Traceback" not in server.log()
+
+
+def test_all_addresses_of_one_household_share_their_places(tmp_path, open_socket):
+    variables = {"HOMECHAT_ANONYMOUS_SOCKETS_PER_ADDRESS": "3", "HOMECHAT_TRUSTED_PROXY_COUNT": "1"}
+    with ServerProcess(tmp_path / "house", variables) as server:
+        for number in range(3):
+            open_socket(server, f"X-Forwarded-For: 2001:db8:1:2::{number}")
+        with pytest.raises(websocket.WebSocketBadStatusException, match="401"):
+            open_socket(server, "X-Forwarded-For: 2001:db8:1:2:ffff::1")
+        open_socket(server, "X-Forwarded-For: 2001:db8:1:3::1")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import secrets
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -16,7 +15,7 @@ from homechat.accounts import sessions
 from homechat.accounts.actions import NewPerson, check_new_person, create_person
 from homechat.accounts.models import User
 from homechat.accounts.queries import has_admin, people
-from homechat.actor import Actor, Door, Role
+from homechat.actor import Actor, Role
 from homechat.database import db, transaction
 from homechat.errors import Forbidden, Invalid, NotFound
 from homechat.household.models import Invitation
@@ -25,6 +24,7 @@ from homechat.rooms.actions import create_home, hand_over_rooms, welcome_home, w
 from homechat.rooms.queries import RoomInHand, look_up_room
 from homechat.security import limits, passwords
 from homechat.security.policy import HouseRight, RoomKind, RoomRight, house_right
+from homechat.security.tokens import digest_of, new_token
 from homechat.text import one_line
 
 HOUSE_NAME_CHARACTERS = (2, 50)
@@ -36,18 +36,18 @@ INVITABLE = (Role.MEMBER, Role.GUEST, Role.ADMIN)
 
 def new_setup_token() -> str | None:
     """Return the secret of a new set-up link, which replaces any earlier one, or None once there is an admin."""
-    token = secrets.token_urlsafe(32)
+    token = new_token()
     with transaction():
         if has_admin():
             return None
-        settings.change(Actor.system(), settings.SETUP_TOKEN_DIGEST, sessions.digest(token))
+        settings.change(Actor.system(), settings.SETUP_TOKEN_DIGEST, digest_of(token))
     return token
 
 
 def check_setup_token(token: str) -> None:
     """Raise NotFound unless `token` is the newest set-up link's and the house still has no admin."""
     stored = settings.value_of(settings.SETUP_TOKEN_DIGEST)
-    if has_admin() or not stored or not hmac.compare_digest(stored, sessions.digest(token)):
+    if has_admin() or not stored or not hmac.compare_digest(stored, digest_of(token)):
         raise NotFound(
             _(
                 "This link has been used already, or a newer one was printed. Start HomeChat again for a new one."
@@ -112,10 +112,10 @@ def invite(
     note = one_line(note)
     _check_invitation(role, hours, max_uses, note)
     limits.spend(limits.INVITES, actor.person_id)
-    token = secrets.token_urlsafe(32)
+    token = new_token()
     with transaction() as session:
         invitation = Invitation(
-            token_digest=sessions.digest(token),
+            token_digest=digest_of(token),
             created_by=session.get_one(User, actor.person_id),
             role=role.value,
             note=note,
@@ -147,9 +147,7 @@ def revoke_invitation(actor: Actor, invitation_id: int) -> None:
 
 def open_invitation(token: str) -> Invitation:
     """Return the invitation behind a link. Raises NotFound unless it can still be used."""
-    invitation = db.session.scalar(
-        sa.select(Invitation).where(Invitation.token_digest == sessions.digest(token))
-    )
+    invitation = db.session.scalar(sa.select(Invitation).where(Invitation.token_digest == digest_of(token)))
     if invitation is None or invitation.state(clock.now()) != "open" or not _could_be_made_now(invitation):
         raise NotFound(_("This invitation is used up or too old. Ask for a new one."))
     return invitation
@@ -171,36 +169,41 @@ def join_house(actor: Actor, token: str, new: NewPerson) -> tuple[User, str]:
             raise NotFound(_("This invitation is used up or too old. Ask for a new one."))
         invitation.uses += 1
         user = create_person(actor, new, role=Role(invitation.role), password_hash=password_hash)
+        newcomer = actor.acting_as(user.id, Role(user.role))
         welcome_home(user)
         for room in invitation.rooms:
             with suppress(NotFound, Forbidden):  # It was archived, or whoever invites has left it meanwhile.
-                welcome_into(user, _room_to_open(_inviter(invitation), room.id).room)
-        newcomer = Actor(user.id, Role(user.role), actor.door, actor.address, actor.user_agent)
+                welcome_into(newcomer, user, _room_to_open(_inviter(invitation), room.id).room)
         audit.record(newcomer, audit.Action.INVITE_USED, subject=f"invitation:{invitation.id}")
         return user, sessions.open_session(actor, user)
 
 
 def invitations_for(actor: Actor) -> list[Invitation]:
-    """Return the invitations an actor may manage, the newest first: an admin all, others their own."""
+    """Return the invitations an actor may manage, the newest first: all with the right to, else their own."""
     query = sa.select(Invitation).order_by(Invitation.id.desc())
-    if actor.role is not Role.ADMIN:
+    if not house_right(actor.role, HouseRight.MANAGE_INVITATIONS):
         query = query.where(Invitation.created_by_id == actor.person_id)
     return list(db.session.scalars(query))
 
 
 def may_invite(actor: Actor) -> bool:
     """Whether the actor may invite: by role, and members by a setting of the house."""
-    if actor.role is Role.MEMBER and settings.value_of(settings.MEMBERS_INVITE):
-        return True
+    if actor.role is Role.MEMBER:
+        return settings.value_of(settings.MEMBERS_INVITE)
     return house_right(actor.role, HouseRight.INVITE)
 
 
-def change_role(actor: Actor, user: User, role: Role) -> None:
-    """Give somebody another role; their devices reconnect with it. The last admin stays one."""
+def change_role(actor: Actor, user_id: int, role: Role) -> None:
+    """Give somebody another role; their devices reconnect with it. The last admin stays one.
+
+    Raises Forbidden without the right, to their own role, and for the last admin; NotFound when nobody has this id.
+    """
+    if not _may_change_role_of(actor, user_id):
+        raise Forbidden(_("You can't change this role."))
     with transaction() as session:
-        user = session.get_one(User, user.id)
-        if not actor.is_trusted_operator and (actor.role is not Role.ADMIN or user.id == actor.user_id):
-            raise Forbidden(_("You can't change this role."))
+        user = session.get(User, user_id)
+        if user is None:
+            raise NotFound(_("There is nobody like that here."))
         if user.role == Role.ADMIN and role is not Role.ADMIN and _is_last_admin(user):
             raise Forbidden(_("Somebody has to run the house: this is its last admin."))
         if user.role == role:
@@ -223,15 +226,15 @@ def change_role(actor: Actor, user: User, role: Role) -> None:
 
 def _first_person(actor: Actor, new: NewPerson, password_hash: str) -> User:
     """Make the admin a house begins with; the home room comes first, for them to be in."""
-    home = create_home(actor)
+    create_home(actor)
     admin = create_person(actor, new, role=Role.ADMIN, password_hash=password_hash)
-    welcome_into(admin, home)
+    welcome_home(admin)
     audit.record(actor, audit.Action.HOUSE_FOUNDED, subject=f"user:{admin.id}")
     return admin
 
 
 def _inviter(invitation: Invitation) -> Actor:
-    return Actor(invitation.created_by_id, Role(invitation.created_by.role), Door.SYSTEM)
+    return Actor.system().acting_as(invitation.created_by_id, Role(invitation.created_by.role))
 
 
 def _could_be_made_now(invitation: Invitation) -> bool:
@@ -253,7 +256,14 @@ def _room_to_open(actor: Actor, room_id: int) -> RoomInHand:
 
 
 def _may_manage(actor: Actor, invitation: Invitation) -> bool:
-    return actor.role is Role.ADMIN or invitation.created_by_id == actor.user_id
+    manages_all = house_right(actor.role, HouseRight.MANAGE_INVITATIONS)
+    return manages_all or invitation.created_by_id == actor.user_id
+
+
+def _may_change_role_of(actor: Actor, user_id: int) -> bool:
+    if actor.is_trusted_operator:
+        return True
+    return house_right(actor.role, HouseRight.CHANGE_ROLES) and user_id != actor.user_id
 
 
 def _is_last_admin(user: User) -> bool:

@@ -14,7 +14,16 @@ from homechat.household.actions import checked_house_name
 from homechat.locales import LOCALES
 from homechat.settings import Setting
 
-YES_AND_NO = {"on": True, "yes": True, "true": True, "1": True, "off": False, "no": False, "false": False, "0": False}
+YES_AND_NO = {
+    "on": True,
+    "yes": True,
+    "true": True,
+    "1": True,
+    "off": False,
+    "no": False,
+    "false": False,
+    "0": False,
+}
 
 
 def settings_shown() -> list[tuple[Setting[Any], str]]:

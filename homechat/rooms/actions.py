@@ -58,7 +58,7 @@ def create_home(actor: Actor) -> Room:
         room = Room(kind=RoomKind.PUBLIC.value, name=HOME_NAME, name_key=HOME_NAME, is_home=True)
         session.add(room)
         _flush_or_raise(session, founded)
-        audit.record(actor, audit.Action.ROOM_CREATED, subject=f"room:{room.id}")
+        audit.record(actor, audit.Action.ROOM_CREATED, subject=f"room:{room.id}", detail={"kind": room.kind})
     return room
 
 
@@ -69,10 +69,12 @@ def create_room(
     description: str = "",
     kind: RoomKind = RoomKind.PUBLIC,
     from_arrival: bool = False,
+    owners_add_only: bool = False,
     member_ids: Sequence[int] = (),
 ) -> Room:
     """Make a public or private room with the actor as its owner and `member_ids` in it.
 
+    from_arrival, owners_add_only: for private rooms; public ones do without.
     Raises Forbidden without the right, Invalid naming the fields, Conflict when a public room has this name.
     """
     if not may_create_room(actor):
@@ -87,6 +89,7 @@ def create_room(
             name_key=_key_of(name, kind),
             description=description,
             from_arrival=from_arrival and kind is RoomKind.PRIVATE,
+            owners_add_only=owners_add_only and kind is RoomKind.PRIVATE,
             created_by_id=actor.person_id,
         )
         session.add(room)
@@ -95,10 +98,7 @@ def create_room(
         _put_in(session, room, actor.person_id, RoomRole.OWNER)
         others = [user_id for user_id in member_ids if user_id != actor.person_id]
         for user in _people_to_add(actor, others):
-            _put_in(session, room, user.id, RoomRole.MEMBER)
-            audit.record(
-                actor, audit.Action.MEMBER_ADDED, subject=f"room:{room.id}", detail={"user": user.id}
-            )
+            _add(actor, session, room, user.id)
     return room
 
 
@@ -146,10 +146,7 @@ def join_room(actor: Actor, room_id: int) -> Room:
         found = find_room(actor, room_id, RoomRight.SEE)
         if found.membership is None:
             found = find_room(actor, room_id, RoomRight.JOIN)
-            _put_in(session, found.room, actor.person_id, RoomRole.MEMBER)
-            audit.record(
-                actor, audit.Action.MEMBER_ADDED, subject=f"room:{room_id}", detail={"user": actor.person_id}
-            )
+            _add(actor, session, found.room, actor.person_id)
     return found.room
 
 
@@ -178,19 +175,14 @@ def add_members(actor: Actor, room_id: int, user_ids: Sequence[int]) -> None:
         room = find_room(actor, room_id, RoomRight.ADD).room
         for user in _people_to_add(actor, user_ids):
             if _membership(session, room_id, user.id) is None:
-                _put_in(session, room, user.id, RoomRole.MEMBER)
-                audit.record(
-                    actor, audit.Action.MEMBER_ADDED, subject=f"room:{room_id}", detail={"user": user.id}
-                )
+                _add(actor, session, room, user.id)
 
 
 def remove_member(actor: Actor, room_id: int, user_id: int) -> None:
     """Take somebody out of a room; their sockets stop hearing it at once. Raises NotFound when they are not in it."""
     with transaction() as session:
         room = find_room(actor, room_id, RoomRight.REMOVE).room
-        membership = _membership(session, room_id, user_id)
-        if membership is None:
-            raise NotFound(_("They are not in this room."))
+        membership = _membership_of_other(session, room_id, user_id)
         user = session.get_one(User, user_id)
         if belongs_here_always(room, user):
             raise Conflict(_("Everyone of the house is in this room."))
@@ -198,15 +190,38 @@ def remove_member(actor: Actor, room_id: int, user_id: int) -> None:
         audit.record(actor, audit.Action.MEMBER_REMOVED, subject=f"room:{room_id}", detail={"user": user_id})
 
 
-def rename_room(actor: Actor, room_id: int, *, name: str, description: str) -> Room:
-    """Give a room another name and description."""
+def make_owner(actor: Actor, room_id: int, user_id: int) -> None:
+    """Let somebody in a room own it besides those who do; nothing happens when they own it already.
+
+    Raises NotFound when they are not in it, Conflict when they do not belong to the house.
+    """
+    with transaction() as session:
+        room = find_room(actor, room_id, RoomRight.NAME_OWNERS).room
+        membership = _membership_of_other(session, room_id, user_id)
+        if not session.get_one(User, user_id).belongs_to_house:
+            raise Conflict(_("Only people of the house can own a room."))
+        if membership.role != RoomRole.OWNER:
+            _give_to(actor, session, room, membership)
+            announce(_updated(room), room_audience(room_id))
+
+
+def change_room(
+    actor: Actor, room_id: int, *, name: str, description: str, owners_add_only: bool | None = None
+) -> Room:
+    """Give a room another name and description, and a private one another rule for who adds people.
+
+    owners_add_only: None leaves that as it is; so does a public room.
+    """
     taken = _name_taken()
     with transaction() as session:
         room = find_room(actor, room_id, RoomRight.RENAME).room
         room.name, room.description = _checked(name, description)
         room.name_key = _key_of(room.name, RoomKind(room.kind))
+        detail = {}
+        if room.kind == RoomKind.PRIVATE and owners_add_only not in (None, room.owners_add_only):
+            room.owners_add_only = detail["owners_add_only"] = bool(owners_add_only)
         _flush_or_raise(session, taken)
-        audit.record(actor, audit.Action.ROOM_CHANGED, subject=f"room:{room_id}")
+        audit.record(actor, audit.Action.ROOM_CHANGED, subject=f"room:{room_id}", detail=detail)
         announce(_updated(room), room_audience(room_id))
     return room
 
@@ -218,17 +233,24 @@ def archive_room(actor: Actor, room_id: int) -> None:
         _archive(actor, session, room)
 
 
-def welcome_into(user: User, room: Room) -> None:
-    """Put a newcomer to the house into a room, within the transaction that made them."""
+def welcome_into(actor: Actor, user: User, room: Room) -> None:
+    """Put a newcomer to the house into a room they were invited to, within the transaction that made them."""
     with transaction() as session:
         if _membership(session, room.id, user.id) is None:
-            _put_in(session, room, user.id, RoomRole.MEMBER)
+            _add(actor, session, room, user.id)
 
 
 def welcome_home(user: User) -> None:
-    """Put an admin or member into the household's default room, within the transaction that made them."""
-    if user.role in (Role.ADMIN, Role.MEMBER):
-        welcome_into(user, home_room())
+    """Put an admin or member into the household's default room, within the transaction that made them.
+
+    The audit log does not say so: whoever belongs to the house is in there.
+    """
+    if not user.belongs_to_house:
+        return
+    with transaction() as session:
+        home = home_room()
+        if _membership(session, home.id, user.id) is None:
+            _put_in(session, home, user.id, RoomRole.MEMBER)
 
 
 def hand_over_rooms(actor: Actor, user: User) -> None:
@@ -239,6 +261,11 @@ def hand_over_rooms(actor: Actor, user: User) -> None:
             sa.select(Room).where(Room.id.in_(owned), Room.archived_at.is_(None))
         ).all():
             _keep_an_owner(actor, session, room)
+
+
+def _add(actor: Actor, session: Session, room: Room, user_id: int) -> None:
+    _put_in(session, room, user_id, RoomRole.MEMBER)
+    audit.record(actor, audit.Action.MEMBER_ADDED, subject=f"room:{room.id}", detail={"user": user_id})
 
 
 def _put_in(session: Session, room: Room, user_id: int, role: RoomRole) -> None:
@@ -285,16 +312,17 @@ def _keep_an_owner(actor: Actor, session: Session, room: Room) -> None:
     if not remaining:
         _archive(actor, session, room)
         return
-    of_the_house = [
-        m for m in remaining if session.get_one(User, m.user_id).role in (Role.ADMIN, Role.MEMBER)
-    ]
+    of_the_house = [m for m in remaining if session.get_one(User, m.user_id).belongs_to_house]
     heirs = of_the_house or remaining
     if all(membership.role != RoomRole.OWNER for membership in heirs):
-        heirs[0].role = RoomRole.OWNER.value
-        session.flush()
-        audit.record(
-            actor, audit.Action.ROOM_CHANGED, subject=f"room:{room.id}", detail={"owner": heirs[0].user_id}
-        )
+        _give_to(actor, session, room, heirs[0])
+
+
+def _give_to(actor: Actor, session: Session, room: Room, membership: Membership) -> None:
+    membership.role = RoomRole.OWNER.value
+    session.flush()
+    detail = {"owner": membership.user_id}
+    audit.record(actor, audit.Action.ROOM_CHANGED, subject=f"room:{room.id}", detail=detail)
 
 
 def _archive(actor: Actor, session: Session, room: Room) -> None:
@@ -317,6 +345,13 @@ def _people_to_add(actor: Actor, user_ids: Sequence[int]) -> list[User]:
 
 def _membership(session: Session, room_id: int, user_id: int) -> Membership | None:
     return session.scalar(sa.select(Membership).filter_by(room_id=room_id, user_id=user_id))
+
+
+def _membership_of_other(session: Session, room_id: int, user_id: int) -> Membership:
+    membership = _membership(session, room_id, user_id)
+    if membership is None:
+        raise NotFound(_("They are not in this room."))
+    return membership
 
 
 def _direct_room(key: str) -> Room | None:

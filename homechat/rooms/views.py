@@ -19,18 +19,21 @@ from homechat.doors.forms import errors_of, form_numbers, form_text
 from homechat.doors.people import current_actor
 from homechat.errors import Forbidden, HomeChatError, Invalid
 from homechat.rooms import actions
+from homechat.rooms.models import Room
 from homechat.rooms.queries import (
     RoomInHand,
     acquaintance_ids,
+    archived_rooms,
     belongs_here_always,
     cards_of_rooms,
     find_room,
+    may_browse,
     may_create_room,
     may_write_to,
     members_of,
     public_rooms,
 )
-from homechat.security.policy import HouseRight, RoomKind, RoomRight, house_right
+from homechat.security.policy import HouseRight, RoomKind, RoomRight, RoomRole, house_right
 
 blueprint = Blueprint("rooms", __name__)
 
@@ -51,16 +54,21 @@ class MemberLine:
     last_seen_at: datetime | None
     room_role: str
     is_removable: bool
+    may_become_owner: bool
 
 
 @blueprint.app_context_processor
 def _rights_for_every_page() -> dict[str, Any]:
-    return {"may_create_room": lambda: may_create_room(current_actor())}
+    return {
+        "may_browse": lambda: may_browse(current_actor()),
+        "may_create_room": lambda: may_create_room(current_actor()),
+    }
 
 
 @blueprint.get("/rooms")
 def browse() -> Page:
-    return render_template("rooms/browse.html", rooms=public_rooms(current_actor()))
+    actor = current_actor()
+    return render_template("rooms/browse.html", rooms=public_rooms(actor), archived=archived_rooms(actor))
 
 
 @blueprint.get("/rooms/new")
@@ -78,6 +86,7 @@ def create() -> Page:
             description=form_text("description"),
             kind=_kind(),
             from_arrival=form_text("newcomers_see") == "from_arrival",
+            owners_add_only=_owners_add_only() is True,
             member_ids=form_numbers("member_ids"),
         )
     except HomeChatError as error:
@@ -112,7 +121,13 @@ def details(room_id: int) -> Page:
 def rename(room_id: int) -> Page:
     actor = current_actor()
     try:
-        actions.rename_room(actor, room_id, name=form_text("name"), description=form_text("description"))
+        actions.change_room(
+            actor,
+            room_id,
+            name=form_text("name"),
+            description=form_text("description"),
+            owners_add_only=_owners_add_only(),
+        )
     except HomeChatError as error:
         if error.status in (403, 404):
             raise
@@ -129,6 +144,12 @@ def add_member(room_id: int) -> Page:
 @blueprint.post("/rooms/<int:room_id>/members/<int:user_id>/remove")
 def remove_member(room_id: int, user_id: int) -> Page:
     actions.remove_member(current_actor(), room_id, user_id)
+    return redirect(url_for("rooms.details", room_id=room_id))
+
+
+@blueprint.post("/rooms/<int:room_id>/members/<int:user_id>/owner")
+def make_owner(room_id: int, user_id: int) -> Page:
+    actions.make_owner(current_actor(), room_id, user_id)
     return redirect(url_for("rooms.details", room_id=room_id))
 
 
@@ -152,6 +173,15 @@ def _kind() -> RoomKind:
         sentence = _("Choose who can find it.")
         raise Invalid(sentence, fields={"kind": sentence})
     return RoomKind(kind)
+
+
+def _owners_add_only() -> bool | None:
+    """Return what was chosen about who adds people, None when the form does not say."""
+    chosen = form_text("who_adds")
+    if chosen not in ("", "everyone", "owners"):
+        sentence = _("Choose who may add people.")
+        raise Invalid(sentence, fields={"who_adds": sentence})
+    return chosen == "owners" if chosen else None
 
 
 def _new_page(
@@ -184,9 +214,17 @@ def _details_page(
         members=members,
         candidates=cards_of(user for user in _acquaintances(actor) if user.id not in here) if may_add else [],
         may=found.rights,
-        form=form or {"name": found.room.name, "description": found.room.description},
+        form=form or _as_form(found.room),
         errors=errors or {},
     )
+
+
+def _as_form(room: Room) -> dict[str, str]:
+    return {
+        "name": room.name,
+        "description": room.description,
+        "who_adds": "owners" if room.owners_add_only else "everyone",
+    }
 
 
 def _members(found: RoomInHand) -> list[MemberLine]:
@@ -200,6 +238,9 @@ def _members(found: RoomInHand) -> list[MemberLine]:
             **vars(card),
             room_role=membership.role,
             is_removable=RoomRight.REMOVE in found.rights and not belongs_here_always(found.room, user),
+            may_become_owner=RoomRight.NAME_OWNERS in found.rights
+            and membership.role != RoomRole.OWNER
+            and user.belongs_to_house,
         )
         for card, (membership, user) in zip(cards, rows, strict=True)
     ]

@@ -110,7 +110,7 @@ export function moveIn() {
  * A message came live, as the answer to sending, or with a catch-up: one path for all.
  * @param {any} payload
  */
-export function messageArrived(payload) {
+function messageArrived(payload) {
   // The answer to our sending may be lost while the message itself comes around.
   if (payload.author?.id === me?.id && payload.client_id) outbox.remove(payload.client_id);
   local.emit("message", payload);

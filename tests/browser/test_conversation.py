@@ -148,7 +148,9 @@ def test_what_was_written_while_a_room_was_archived_can_be_read_and_thrown_away(
     wire.hold()
     say(ada, "One more thing")
     device("ben").post(f"/rooms/{room}/archive")
-    expect(ada.locator(".composer--closed")).to_be_visible()  # The page came anew, without a composer.
+    expect(ada.locator(".composer--closed")).to_be_visible()
+    expect(ada.locator("message-composer")).to_have_count(0)
+    expect(ada.locator(f'.room-item[data-room-id="{room}"]')).to_have_count(0)
     wire.release()
 
     mine = message(ada, "One more thing")
