@@ -7,7 +7,8 @@ behind this layer ever waits for a client's next byte, and one deadline covers t
 import socket
 import time
 from collections.abc import Callable, Iterable
-from tempfile import SpooledTemporaryFile
+from io import BytesIO
+from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING
 
 from werkzeug.wsgi import ClosingIterator
@@ -40,12 +41,13 @@ class WholeBodies:
             return _refuse(start_response, "400 Bad Request", "The length of the body makes no sense.")
         if length > self._bytes_max:
             return _refuse(start_response, "413 Content Too Large", "That is too big to send.")
-        body = SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115 - closed with the reply
+        body: IO[bytes] = BytesIO() if length <= MEMORY_BYTES else TemporaryFile()  # noqa: SIM115 - see `close`
         try:
             _copy(_reader_of(environ), body, length, until=time.monotonic() + self._seconds)
-        except TimeoutError:
-            return _refuse(start_response, "408 Request Timeout", "That took too long to send.")
-        except (EOFError, ConnectionError):
+        except (TimeoutError, EOFError, ConnectionError) as error:
+            body.close()
+            if isinstance(error, TimeoutError):
+                return _refuse(start_response, "408 Request Timeout", "That took too long to send.")
             return _refuse(start_response, "400 Bad Request", "The body ends too early.")
         body.seek(0)
         environ["wsgi.input"] = body

@@ -113,14 +113,17 @@ class House:
 
 
 class Browser:
-    """Flask's test client with the form token filled in, over https so that `Secure` cookies travel."""
+    """Flask's test client with the form token filled in, over https so that `Secure` cookies travel.
+
+    Each reply is read to its end and closed, as a real server does.
+    """
 
     def __init__(self, house: House) -> None:
         self.house = house
         self.client: FlaskClient = house.app.test_client()
 
     def get(self, path: str, **kwargs: Any) -> Any:
-        return self.client.get(path, base_url="https://localhost", **kwargs)
+        return self.client.get(path, base_url="https://localhost", buffered=True, **kwargs)
 
     def post(
         self, path: str, data: dict[str, Any] | None = None, *, form_on: str | None = None, **kwargs: Any
@@ -133,6 +136,7 @@ class Browser:
             data={"csrf_token": token, **(data or {})},
             base_url="https://localhost",
             headers=headers,
+            buffered=True,
             **kwargs,
         )
 

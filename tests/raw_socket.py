@@ -21,7 +21,7 @@ CLOSED = "1"
 class RawSocket:
     """One WebSocket to `/socket.io/` with the cookies of a device. `heard` is every event packet so far.
 
-    receive_bytes: how much the system keeps of what is not read.  header: further ones.
+    receive_bytes: how much the system keeps of what is not read.
     """
 
     def __init__(
@@ -30,7 +30,6 @@ class RawSocket:
         *,
         origin: str | None = "",
         receive_bytes: int | None = None,
-        header: dict[str, str] | None = None,
     ) -> None:
         address = device.url.replace("http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket"
         options: dict[str, Any] = (
@@ -40,8 +39,9 @@ class RawSocket:
         self._last_id = 0
         if receive_bytes is not None:
             options["sockopt"] = [(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)]
-        headers = {"Cookie": device.cookie_header(), **(header or {})}
-        self._wire = websocket.create_connection(address, header=headers, timeout=WAIT_SECONDS, **options)
+        self._wire = websocket.create_connection(
+            address, header={"Cookie": device.cookie_header()}, timeout=WAIT_SECONDS, **options
+        )
         assert self._wire.recv().startswith("0"), "guard: the server speaks Engine.IO"
 
     def __enter__(self) -> RawSocket:
@@ -51,6 +51,7 @@ class RawSocket:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._wire.close()
+        self._wire.shutdown()  # It stays open when the server was the one to end the connection.
 
     def connect(self) -> RawSocket:
         """Ask to be let in, and be."""

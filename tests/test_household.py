@@ -15,7 +15,7 @@ from homechat import clock, front, settings
 from homechat.accounts.models import Standing, User
 from homechat.actor import Actor, Role
 from homechat.database import transaction
-from homechat.errors import Forbidden
+from homechat.errors import Forbidden, NotFound
 from homechat.household.actions import change_role
 from homechat.household.models import Invitation
 from homechat.rooms.models import Membership, Room
@@ -288,7 +288,8 @@ def test_members_invite_members_and_guests_while_the_house_lets_them(house: Hous
     members_invite(house, allowed=True)
     ben = house.client("ben")
 
-    assert 'href="/invites"' in ben.get("/").text
+    assert "Invite people" in ben.get("/").text, "the page's button, as an admin has it"
+    assert 'class="sidebar__way" href="/invites"' in ben.get("/people").text
     link = invite(ben)
     invite(ben, role="guest")
     admin = ben.post("/invites", {"role": "admin"})
@@ -385,9 +386,7 @@ def test_nobody_invites_into_a_room_they_may_not_open(house: House) -> None:
 
 def test_where_only_owners_add_people_a_member_does_not_invite_into_it(house: House) -> None:
     members_invite(house, allowed=True)
-    room_id = house.room("cleo", "ben", name="Club")
-    with house.rows() as session, transaction():
-        session.execute(sa.update(Room).where(Room.id == room_id).values(owners_add_only=True))
+    room_id = house.room("cleo", "ben", name="Club", owners_add_only=True)
     assert house.client("ben").post("/invites", {"role": "guest", "room_ids": room_id}).status_code == 403
     assert house.client("cleo").post("/invites", {"role": "guest", "room_ids": room_id}).status_code == 200
 
@@ -501,6 +500,11 @@ def test_only_an_admin_changes_somebody_elses_role(house: House, name: str) -> N
     assert house.person("cleo").role == "member"
     house.act(change_role, house.actor("ada"), house.id_of("cleo"), Role.GUEST)
     assert house.person("cleo").role == "guest"
+
+
+def test_a_role_of_nobody_is_not_changed(house: House) -> None:
+    with pytest.raises(NotFound, match="There is nobody like that here"):
+        house.act(change_role, Actor.operator(), 999_999, Role.ADMIN)
 
 
 def test_a_guest_who_becomes_a_member_comes_home(house: House) -> None:

@@ -458,9 +458,7 @@ def test_adding_somebody_again_leaves_them_as_they_are(house: House) -> None:
 
 
 def test_where_only_owners_add_people_a_member_does_not(house: House) -> None:
-    room_id = house.room("ben", "cleo", name="Club")
-    with house.rows() as session, transaction():
-        session.execute(sa.update(Room).where(Room.id == room_id).values(owners_add_only=True))
+    room_id = house.room("ben", "cleo", name="Club", owners_add_only=True)
     form = {"user_id": house.id_of("ada")}
 
     refused = house.client("cleo").post(f"/rooms/{room_id}/members", form)

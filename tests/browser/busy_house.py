@@ -1,4 +1,4 @@
-"""A house that is lived in: long names, long words, other scripts, forty rooms. For pictures, and for tests of looks."""
+"""A house that is lived in: long names, long words, other scripts, forty rooms. For tests of looks and for pictures."""
 
 from __future__ import annotations
 
@@ -25,16 +25,20 @@ PEOPLE = {
     "ben": ("Ben", 8),
     "cleo": ("Cleo 🦊", 11),
     "gus": ("Grandpa Gus", 3),
-    "mina": ("Wilhelmina Featherstonehaugh-Cholmondeley", 10),
+    "mina": ("Grandma Mina", 10),
     "noor": ("نور الهدى", 2),
-    "kenji": ("健二 Tanaka", 5),
+    "kat": ("Konstantina-Alexandra Παπαδοπούλου-Γιαννάκη", 5),
 }
-MORE_ROOMS = """
+MORE_ROOMS = (
+    """
 Film night|Recipes|Allotment|Dog walks 🐕|Lost and found|Swimming on Tuesdays|Bicycles|Board games|Book club|Choir
 Everything about the bathroom that drips again|Geburtstagsvorbereitungsausschussvorsitzende|غرفة العائلة|Car sharing
 Music practice|Birthdays|Football|Spare keys|Bee hives|School run|Pocket money|Museum Sundays|Photographs|Heating
 Attic|Winter coats|Piano lessons|Neighbours|Cousins abroad|Language corner|Knitting|Compost|Rain barrel
-""".replace("\n", "|").strip("|").split("|")
+""".replace("\n", "|")
+    .strip("|")
+    .split("|")
+)
 DAMP_WORD = "Rindfleischetikettierungsüberwachungsaufgabenübertragungsgesetz"
 LETTER = (
     "Dear all, since you asked how the journey went, here is the whole of it, and I warn you: it is long. "
@@ -84,7 +88,11 @@ KITCHEN = [
     ("cleo", 107, "can we have pancakes"),
     ("ada", 101, "We had pancakes yesterday 😄"),
     ("cleo", 100, "> We had pancakes yesterday\n\nexactly, we know how it works"),
-    ("ben", 95, "Deal: soup first, then pancakes. Still missing:\n\n- milk\n- eggs, the big ones\n- something green"),
+    (
+        "ben",
+        95,
+        "Deal: soup first, then pancakes. Still missing:\n\n- milk\n- eggs, the big ones\n- something green",
+    ),
     ("mina", 71, "I have parsley on the balcony. Shall I bring it over? 🌿"),
     ("ada", 70, "Yes please! Come at six, we kept your chair."),
     ("ada", 70, "And bring the photographs from the lake, if you find them."),
@@ -114,15 +122,19 @@ def _home(now: datetime) -> list[Line]:
         now,
         [
             *talk,
-            ("kenji", 2700, f"The longest word I have learned: {DAMP_WORD}"),
+            ("kat", 2700, f"The longest word I have learned: {DAMP_WORD}"),
             ("ada", 2695, f"{DAMP_WORD}{DAMP_WORD}?"),
             ("noor", 2600, "صباح الخير جميعا! القهوة جاهزة في المطبخ ☕"),
             ("ada", 2590, "صباح النور 🙂 I am on my way."),
-            ("kenji", 2580, "おはようございます"),
-            ("kenji", 1500, "1. wash\n2. dry\n3. fold\n\nThat is all. `laundry --help` was not needed."),
+            ("kat", 2580, "Καλημέρα!"),
+            ("kat", 1500, "1. wash\n2. dry\n3. fold\n\nThat is all. `laundry --help` was not needed."),
             ("ada", 1490, "```\nMon  Ben\nTue  Ada\nWed  whoever complains first\n```"),
             ("cleo", 1480, "🐕🦴"),
-            ("mina", 300, "Has anybody seen my reading glasses? The ones with the blue chain, not the others."),
+            (
+                "mina",
+                300,
+                "Has anybody seen my reading glasses? The ones with the blue chain, not the others.",
+            ),
             ("ben", 290, "On the piano."),
             ("mina", 40, "No, those are the others."),
         ],
@@ -160,20 +172,23 @@ def _move_in(house: House, name: str) -> None:
 
 
 def _make_rooms(house: House) -> Rooms:
-    family = ("ben", "cleo", "mina", "noor", "kenji")
+    family = ("ben", "cleo", "mina", "noor", "kat")
     public = RoomKind.PUBLIC
     rooms = Rooms(
         home=house.home().id,
-        kitchen=house.room("ada", *family, name="Kitchen", kind=public, description="What we eat, and who cooks"),
+        kitchen=house.room(
+            "ada", *family, name="Kitchen", kind=public, description="What we eat, and who cooks"
+        ),
         journey=house.room("mina", "ada", *family[:2], name="Holidays by the sea", kind=public),
         surprise=house.room("ben", "ada", "cleo", "noor", name="Surprise for Mina", description="Psst!"),
         to_join=house.room("ben", "mina", name="Garden", kind=public, description="Tomatoes, mostly"),
         direct=house.direct("ada", "mina"),
-        group=house.direct("noor", "ada", "ben", "kenji"),
-        empty=house.direct("ada", "kenji"),
+        group=house.direct("noor", "ada", "ben", "kat"),
+        empty=house.direct("ada", "kat"),
         archived=house.room("ada", "ben", name="Summer 2025", kind=public),
     )
-    write_history(house, rooms.archived, [Line("ben", "That was a summer.", datetime.fromisoformat("2025-09-01T18:00Z"))])
+    last_summer = datetime.fromisoformat("2025-09-01T18:00Z")
+    write_history(house, rooms.archived, [Line("ben", "That was a summer.", last_summer)])
     return rooms
 
 
@@ -181,7 +196,9 @@ def _fill_side_rooms(house: House, now: datetime) -> None:
     for number, name in enumerate(MORE_ROOMS):
         room = house.room("ben", "ada", "mina", name=name, kind=RoomKind.PUBLIC)
         at = now - timedelta(hours=3 + 7 * number)
-        write_history(house, room, [Line("mina", SMALL_TALK[number % len(SMALL_TALK)], at)], unread=number % 7 == 2)
+        write_history(
+            house, room, [Line("mina", SMALL_TALK[number % len(SMALL_TALK)], at)], unread=number % 7 == 2
+        )
     with house.rows(), transaction() as session:
         for room in session.query(Room):
             room.created_at = now - timedelta(days=400)
@@ -199,16 +216,24 @@ SMALL_TALK = [
 
 def _sign_in_elsewhere(house: House) -> None:
     ada = house.person("ada")
-    for address, device in (
-        ("192.168.1.23", "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Safari/604.1"),
-        ("2001:db8:85a3:8d3:1319:8a2e:370:7348", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
-    ):
-        house.act(sessions.open_session, replace(house.actor("ada"), address=address, user_agent=device), ada)
+    for address, device in DEVICES:
+        actor = replace(house.actor("ada"), address=address, user_agent=f"Mozilla/5.0 ({device}")
+        house.act(sessions.open_session, actor, ada)
+
+
+DEVICES = [
+    (
+        "192.168.1.23",
+        "iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Safari/604.1",
+    ),
+    ("2001:db8:85a3:8d3:1319:8a2e:370:7348", "X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+]
 
 
 def _invite(house: House) -> None:
     ada = house.actor("ada")
     house.act(invite, ada, role=Role.GUEST, room_ids=[house.home().id], note="For the neighbours", max_uses=4)
     house.act(invite, ada, role=Role.ADMIN, hours=24)
-    taken_back, _ = house.act(invite, ada, role=Role.MEMBER, note="Cousin Wolfgang-Maximilian and everybody he brings along")
+    note = "Cousin Wolfgang-Maximilian and everybody he brings along"
+    taken_back, _ = house.act(invite, ada, role=Role.MEMBER, note=note)
     house.act(revoke_invitation, ada, taken_back.id)

@@ -25,7 +25,9 @@ def go_live(page: Page, path: str) -> Page:
     greetings: list[str] = []
 
     def opened(socket: WebSocket) -> None:
-        socket.on("framereceived", lambda frame: greetings.append("hello") if "server:hello" in frame else None)
+        socket.on(
+            "framereceived", lambda frame: greetings.append("hello") if "server:hello" in frame else None
+        )
 
     page.on("websocket", opened)
     page.goto(path)

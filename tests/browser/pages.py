@@ -87,7 +87,9 @@ def ask_to_leave(page: Page) -> None:
 
 VISITS = {
     "sign-in": Visit("accounts.sign_in", lambda it: "/sign-in", who=None),
-    "sign-in-refused": Visit("accounts.sign_in", lambda it: "/sign-in", who=None, then=knock_wrongly, is_refused=True),
+    "sign-in-refused": Visit(
+        "accounts.sign_in", lambda it: "/sign-in", who=None, then=knock_wrongly, is_refused=True
+    ),
     "founding": Visit("household.found", Places.set_up, who=None),
     "joining": Visit("household.join", Places.invitation, who=None),
     "list": Visit("messages.index", lambda it: "/"),
@@ -98,10 +100,14 @@ VISITS = {
     "room-to-join": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.to_join}"),
     "rooms": Visit("rooms.browse", lambda it: "/rooms"),
     "new-room": Visit("rooms.new", lambda it: "/rooms/new"),
-    "room-details": Visit("rooms.details", lambda it: f"/rooms/{it.rooms.kitchen}/details", then=ask_to_leave),
+    "room-details": Visit(
+        "rooms.details", lambda it: f"/rooms/{it.rooms.kitchen}/details", then=ask_to_leave
+    ),
     "people": Visit("rooms.people", lambda it: "/people", then=unfold),
     "invitations": Visit("household.invites", lambda it: "/invites", then=make_a_link),
-    "invitations-refused": Visit("household.invites", lambda it: "/invites", then=ask_too_much, is_refused=True),
+    "invitations-refused": Visit(
+        "household.invites", lambda it: "/invites", then=ask_too_much, is_refused=True
+    ),
     "me": Visit("accounts.me", lambda it: "/me?saved=profile"),
     "not-found": Visit("", lambda it: "/rooms/999999", is_refused=True),
 }

@@ -27,6 +27,10 @@ from tests.talkers import Talker
 PICTURES = ROOT / "screenshots"
 README_PICTURE = ROOT / "docs" / "screenshot.png"
 README_PICTURE_BYTES = 300_000
+TELLING = {
+    "messages.index",
+    "messages.conversation",
+}  # Pages with a story; the others tell of this very hour.
 
 
 def main() -> None:
@@ -88,6 +92,7 @@ def take_all(
         if key not in pages:
             pages[key] = window(windows, visit.who, evening, size=size, scheme=scheme)
         page = pages[key]
+        page.clock.set_fixed_time(evening if visit.endpoint in TELLING else datetime.now(UTC))
         page.goto(visit.path(places))
         visit.then(page)
         page.wait_for_timeout(500)
@@ -99,7 +104,9 @@ def take_all(
         page.context.close()
 
 
-def window(windows: Windows, who: str | None, evening: datetime, *, size: str, scheme: str, **options: int) -> Page:
+def window(
+    windows: Windows, who: str | None, evening: datetime, *, size: str, scheme: str, **options: int
+) -> Page:
     page = windows(who, size=size, scheme=scheme, timezone_id="UTC", **options)
     page.clock.set_fixed_time(evening)
     return page
@@ -134,7 +141,9 @@ def somebody_typing(talker: Talker, room_id: int) -> Callable[[Page], None]:
 
 
 def write_a_lot(page: Page) -> None:
-    page.fill(TEXT, "Shopping for tomorrow:\n\n- bread\n- two kinds of cheese\n- the good butter\n- **no** olives")
+    page.fill(
+        TEXT, "Shopping for tomorrow:\n\n- bread\n- two kinds of cheese\n- the good butter\n- **no** olives"
+    )
 
 
 def lose_the_network(page: Page) -> None:
@@ -185,6 +194,7 @@ def take_readme_picture(
     """Compose a conversation on a wide screen by day with the same one on a phone by night."""
     kitchen = places.rooms.kitchen
     wide = window(places.windows, "ada", evening, size="wide", scheme="light", device_scale_factor=2)
+    wide.set_viewport_size({"width": 1120, "height": 740})
     phone = window(places.windows, "cleo", evening, size="phone", scheme="dark", device_scale_factor=2)
     for page in (wide, phone):
         go_live(page, f"/rooms/{kitchen}")
@@ -194,7 +204,7 @@ def take_readme_picture(
         expect(page.locator("typing-line")).not_to_be_empty()
     pictures = [as_url(page.screenshot()) for page in (wide, phone)]
 
-    table = chromium.new_page(viewport={"width": 1280, "height": 800})
+    table = chromium.new_page(viewport={"width": 1280, "height": 704})
     table.set_content(COMPOSITION.format(*pictures))
     table.wait_for_function("[...document.images].every((image) => image.complete)")
     table.screenshot(path=README_PICTURE, omit_background=True)
@@ -210,8 +220,8 @@ COMPOSITION = """
 <style>
   body {{ margin: 0; background: transparent; }}
   img {{ position: absolute; box-shadow: 0 1px 3px #0003, 0 16px 40px #2c243033; }}
-  img:first-child {{ inset: 20px auto auto 24px; width: 1104px; border-radius: 14px; }}
-  img:last-child {{ inset: auto 24px 24px auto; width: 316px; border-radius: 34px; border: 8px solid #16120f; }}
+  img:first-child {{ inset: 20px auto auto 20px; width: 950px; border-radius: 14px; }}
+  img:last-child {{ inset: auto 20px 20px auto; width: 292px; border-radius: 32px; border: 8px solid #16120f; }}
 </style>
 <img src="{}"><img src="{}">
 """

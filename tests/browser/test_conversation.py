@@ -313,9 +313,7 @@ def test_the_button_counts_what_came_and_leads_to_it(person: Windows, device: Ma
     expect(ada.locator(".new-line")).to_have_count(1)
 
 
-def test_nothing_moves_by_itself_when_messages_arrive(
-    person: Windows, device: MakeDevice, size: str
-) -> None:
+def test_nothing_moves_by_itself_when_messages_arrive(person: Windows, device: MakeDevice, size: str) -> None:
     room = person.house.room("ada", "ben")
     write_history(person.house, room, long_talk(40))
     ada = enter(person("ada", size=size), room)

@@ -29,7 +29,9 @@ OpenPages = dict[tuple[str, str | None, Windows], Page]
 
 
 @pytest.fixture(scope="module")
-def places(chromium: Browser, cast_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+def places(
+    chromium: Browser, cast_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Places]:
     folder = tmp_path_factory.mktemp("places")
     lived_in = copy_house(cast_folder, folder / "lived-in")
     with open_places(chromium, lived_in, folder / "new", datetime.now(UTC)) as places:
@@ -43,7 +45,9 @@ def open_pages() -> OpenPages:
 
 
 @pytest.fixture(scope="module", params=[f"{name} {size}" for name in VISITS for size in SIZES])
-def loaded(request: pytest.FixtureRequest, places: Places, open_pages: OpenPages) -> tuple[Page, str, list[str]]:
+def loaded(
+    request: pytest.FixtureRequest, places: Places, open_pages: OpenPages
+) -> tuple[Page, str, list[str]]:
     """A page, loaded once for all tests that look at it, its size, and what it said on the console."""
     name, size = request.param.split()
     visit = VISITS[name]
@@ -100,9 +104,7 @@ def test_the_watch_notices_what_it_is_there_for(places: Places, chromium: Browse
 # Every page
 
 
-def test_it_loads_without_a_word_on_the_console(
-    loaded: tuple[Page, str, list[str]], places: Places
-) -> None:
+def test_it_loads_without_a_word_on_the_console(loaded: tuple[Page, str, list[str]], places: Places) -> None:
     assert loaded[2] == []
     assert places.windows.troubles() == places.new_house.troubles() == []
 

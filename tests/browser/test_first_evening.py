@@ -38,9 +38,7 @@ def empty_house(tmp_path: Path) -> Iterator[ServerProcess]:
         yield server
 
 
-def test_a_household_is_founded_and_two_people_talk(
-    empty_house: ServerProcess, people_at: WindowsAt
-) -> None:
+def test_a_household_is_founded_and_two_people_talk(empty_house: ServerProcess, people_at: WindowsAt) -> None:
     window = people_at(empty_house)
     ada = window(None, size="wide")
     ben = window(None, size="phone")
