@@ -123,7 +123,8 @@ class Sender(NamedTuple):
 def dispatch(sender: Sender, name: str, args: tuple[Any, ...]) -> Json:
     """Run one event of one socket and return its ack; whatever comes in, the connection stays.
 
-    session row anew → budget of all events → shape → budget of this event → right → handler. Errors become `{ok: false, code, error}`.
+    session row anew → budget of all events → shape → budget of this event → right → handler. Errors become
+    `{ok: false, code, error}`.
     """
     under_way: UnderWay = current_app.extensions["homechat_events"]
     try:

@@ -204,7 +204,7 @@ def take_readme_picture(
         expect(page.locator("typing-line")).not_to_be_empty()
     pictures = [as_url(page.screenshot()) for page in (wide, phone)]
 
-    table = chromium.new_page(viewport={"width": 1280, "height": 704})
+    table = chromium.new_page(viewport={"width": 1280, "height": 680})
     table.set_content(COMPOSITION.format(*pictures))
     table.wait_for_function("[...document.images].every((image) => image.complete)")
     table.screenshot(path=README_PICTURE, omit_background=True)
@@ -220,8 +220,8 @@ COMPOSITION = """
 <style>
   body {{ margin: 0; background: transparent; }}
   img {{ position: absolute; box-shadow: 0 1px 3px #0003, 0 16px 40px #2c243033; }}
-  img:first-child {{ inset: 20px auto auto 20px; width: 950px; border-radius: 14px; }}
-  img:last-child {{ inset: auto 20px 20px auto; width: 292px; border-radius: 32px; border: 8px solid #16120f; }}
+  img:first-child {{ inset: 20px auto auto 20px; width: 920px; border-radius: 14px; }}
+  img:last-child {{ inset: auto 20px 20px auto; width: 286px; border-radius: 32px; border: 8px solid #16120f; }}
 </style>
 <img src="{}"><img src="{}">
 """

@@ -124,6 +124,10 @@ def test_nothing_reaches_out_to_the_side(page: Page) -> None:
             assert page.evaluate(REACHES_OUT) == [], f"{viewport['width']} px, {direction}"
 
 
+def test_the_page_ends_where_what_is_on_it_ends(page: Page) -> None:
+    assert page.evaluate("document.documentElement.scrollHeight") <= page.evaluate(END) + 1
+
+
 def test_every_control_is_large_enough_for_a_finger(page: Page) -> None:
     assert page.evaluate(TOO_SMALL) == []
 
@@ -185,6 +189,9 @@ REACHES_OUT = """
   })
   .map((it) => `${it.tagName} ${it.className} ${it.textContent.trim().slice(0, 40)}`)
 """
+
+# Words for screen readers alone must not make a page longer than what is to be seen.
+END = "document.querySelector('.shell, .doorstep').getBoundingClientRect().bottom + scrollY"
 
 # Controls of less than 44 by 44 pixels. Links within a line of words are as high as the words (WCAG 2.5.8).
 TOO_SMALL = """

@@ -40,7 +40,8 @@ def test_signing_in_reading_writing_and_signing_out(person: Windows, size: str) 
     ada.get_by_role("button", name="Come in").click()
     expect(ada).to_have_url(re.compile(f"/rooms/{room}$"))
     expect(message(ada, "Dear Ada")).to_be_in_viewport()
-    expect(message(ada, "Dear Ada").locator("time")).to_have_text(re.compile(r"\d\d:\d\d"))
+    written_at = message(ada, "Dear Ada").locator("time").evaluate("it => it.innerText")
+    assert re.fullmatch(r"[\d-]+ \d\d:\d\d UTC", written_at)
 
     ada.get_by_role("textbox").fill("Dear Ben,\n\nthank you")
     ada.get_by_role("button", name="Send").click()
@@ -147,7 +148,7 @@ def test_inviting_and_moving_in(person: Windows) -> None:
     expect(ada.get_by_text("1 of 1 moved in")).to_be_visible()
     ada.goto("/invites")
     ada.get_by_role("button", name="Make the link").click()
-    ada.get_by_role("button", name="Take back").click()
+    ada.get_by_role("button", name="Take back").first.click()
     expect(ada.locator(".tag--revoked")).to_have_count(1)
 
 
