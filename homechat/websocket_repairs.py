@@ -8,6 +8,7 @@ pinned in pyproject.toml, and the start stops when an upgrade has changed what i
 import functools
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from engineio import socket as engineio_socket
@@ -67,6 +68,13 @@ def unmasked(data: bytes, mask: Sequence[int], length: int | None = None, offset
 
 
 def bound_simple_websocket(eio: Any) -> None:
-    """In threading mode, bound a message over all its fragments, too."""
-    limited = functools.partial(eio._async["websocket"], max_message_size=eio.max_http_buffer_size)
+    """In threading mode, bound a message over all its fragments, too, and let both sides hang up at once."""
+    original: Any = eio._async["websocket"]
+
+    class WebSocket(original):  # type: ignore[misc]
+        def close(self) -> None:
+            with suppress(OSError):  # The other side, or our own guard, was quicker.
+                super().close()
+
+    limited = functools.partial(WebSocket, max_message_size=eio.max_http_buffer_size)
     eio._async = {**eio._async, "websocket": limited}

@@ -21,6 +21,7 @@ from tests.talkers import Talker
 WINDOW_MESSAGES = 10
 PATIENCE_SECONDS = 5.0
 RETRY_SECONDS = 0.1
+AWAY_SECONDS = 60.0
 LOOK_SECONDS = 0.3
 """Catching up at each look stays below the 240 a minute that a person has for it."""
 
@@ -60,8 +61,9 @@ class Sender:
         self._expected: set[str] = set()
 
     def deliver(self) -> None:
-        """Send until nothing is left."""
+        """Send until nothing is left. Nothing of it may be refused."""
         while left := self.left():
+            assert self.refused == []
             self.deliver_some(left[:WINDOW_MESSAGES])
 
     def left(self) -> list[str]:
@@ -120,7 +122,7 @@ class Watcher:
         self._random = random
         self._weather = weather
         self._is_over = threading.Event()
-        self._thread = threading.Thread(target=self._follow)
+        self._thread = threading.Thread(target=self._follow, daemon=True)
 
     def start(self) -> Watcher:
         self._thread.start()
@@ -184,8 +186,10 @@ class Watcher:
 
 
 def come_back(device: Talker) -> None:
-    """Connect again if need be, however long the server is away."""
+    """Connect again if need be, though the server may be away for a while."""
+    deadline = time.monotonic() + AWAY_SECONDS
     while not device.socket.connected:
+        assert time.monotonic() < deadline, "the server did not come back"
         try:
             device.connect(wait=False)
         except (RefusedError, OSError):

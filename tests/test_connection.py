@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from marshmallow import Schema, ValidationError
 from socketio.exceptions import ConnectionError as RefusedError
 
 from homechat.connection import OFFLINE_GRACE_SECONDS, WRITE_AGAIN_SECONDS
+from homechat.database import sqlite_driver as sqlite3
 from homechat.doors.events import EVENTS, Number, Text
 from tests.conftest import GENEROUS_LIMITS
 from tests.devices import (

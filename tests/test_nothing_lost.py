@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ from random import Random
 
 import pytest
 
+from homechat.database import sqlite_driver as sqlite3
 from tests.bad_wifi import BAD, WINDOW_MESSAGES, Sender, Watcher
 from tests.conftest import GENEROUS_LIMITS
 from tests.devices import devices, wait_until
@@ -118,7 +118,7 @@ def _at_once(tasks: list[Callable[[], None]]) -> Iterator[None]:
         except BaseException as error:
             failures.append(error)
 
-    threads = [threading.Thread(target=run, args=(task,)) for task in tasks]
+    threads = [threading.Thread(target=run, args=(task,), daemon=True) for task in tasks]
     for thread in threads:
         thread.start()
     yield

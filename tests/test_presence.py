@@ -164,6 +164,7 @@ def test_what_was_said_ends_the_writing_of_all_windows(device: MakeDevice, share
     ben.hear("typing:stopped")
     ben.forget()
     _close_for_good(tablet, shared_house)
+    _close_for_good(phone, shared_house)
 
     settle(ben)
     assert ben.heard("typing:stopped") == []

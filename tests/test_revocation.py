@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ import pytest
 from socketio.exceptions import ConnectionError as RefusedError
 
 from homechat.accounts import sessions
+from homechat.database import sqlite_driver as sqlite3
 from homechat.rooms.actions import remove_member
 from homechat.security.policy import RoomKind
 from tests.conftest import GENEROUS_LIMITS

@@ -3,7 +3,6 @@
 import json
 import signal
 import socket
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 import requests
 
+from homechat.database import sqlite_driver as sqlite3
 from tests.house import copy_house
 from tests.server_process import ROOT, ServerProcess, environment, free_port, prepare_house
 from tests.talkers import Talker

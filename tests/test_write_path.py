@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import sqlite3
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from sqlalchemy.exc import IntegrityError
 
 from homechat.accounts.models import User
 from homechat.database import LOCK_DEADLINE_SECONDS, db, on_commit, transaction
+from homechat.database import sqlite_driver as sqlite3
 from homechat.errors import Invalid
 from homechat.messages.models import Message
 from homechat.rooms.models import Room

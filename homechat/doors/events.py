@@ -46,11 +46,6 @@ class Number(fields.Integer):
     def __init__(self, *, at_least: int = 0, **kwargs: Any) -> None:
         super().__init__(strict=True, validate=validate.Range(min=at_least, max=2**63 - 1), **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise self.make_error("invalid", input=value)
-        return super()._deserialize(value, attr, data, **kwargs)
-
 
 @dataclass(frozen=True)
 class ClientEvent:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 
 from homechat import clock
 from homechat.accounts.models import User
@@ -106,23 +107,30 @@ def sidebar(user_id: int, *, room_id: int | None = None) -> list[SidebarRoom]:
 
 
 def _last_messages(viewer_id: int, room_ids: list[int]) -> dict[int, LastMessage]:
-    """Return the newest message of each room that the viewer may see: not what was said before their arrival."""
+    """Return the newest message of each room that the viewer may see: not what was said before their arrival.
+
+    One look-up per room, from the end of its index; reading all messages of all rooms would take as long as they grow.
+    """
+    candidate = aliased(Message)
     newest = (
-        sa.select(Message.room_id, sa.func.max(Message.seq).label("seq"))
-        .join(Room, Room.id == Message.room_id)
-        .join(Membership, sa.and_(Membership.room_id == Room.id, Membership.user_id == viewer_id))
+        sa.select(candidate.seq)
         .where(
-            Message.room_id.in_(room_ids),
-            Message.deleted_at.is_(None),
-            sa.or_(sa.not_(Room.from_arrival), Message.seq > Membership.joined_seq),
+            candidate.room_id == Room.id,
+            candidate.deleted_at.is_(None),
+            sa.or_(sa.not_(Room.from_arrival), candidate.seq > Membership.joined_seq),
         )
-        .group_by(Message.room_id)
-        .subquery()
+        .order_by(candidate.seq.desc())
+        .limit(1)
+        .correlate(Room, Membership)
+        .scalar_subquery()
     )
     rows = db.session.execute(
         sa.select(Message.room_id, User.display_name, Message.body, Message.created_at)
-        .join(newest, sa.and_(Message.room_id == newest.c.room_id, Message.seq == newest.c.seq))
+        .select_from(Room)
+        .join(Membership, sa.and_(Membership.room_id == Room.id, Membership.user_id == viewer_id))
+        .join(Message, sa.and_(Message.room_id == Room.id, Message.seq == newest))
         .join(User, User.id == Message.author_id)
+        .where(Room.id.in_(room_ids))
     )
     return {room: LastMessage(name, preview(body), at) for room, name, body, at in rows}
 

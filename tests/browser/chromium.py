@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, sync_playwright
 ARGUMENTS = [
     *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
+    "--disable-features=Translate,MediaRouter,OptimizationHints",
 ]
 PROGRAM = shutil.which("chromium")
 

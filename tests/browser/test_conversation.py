@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from homechat.rooms.actions import remove_member
 from tests.browser.conversation import (
@@ -28,9 +28,10 @@ from tests.browser.conversation import (
     wait_until,
 )
 from tests.browser.history import Line, write_history
-from tests.browser.windows import Windows
+from tests.browser.windows import Windows, windows_of
 from tests.browser.wire import Wire, id_of, is_event
 from tests.devices import MakeDevice, devices
+from tests.server_process import ServerProcess
 from tests.talkers import Talker
 
 pytestmark = pytest.mark.browser
@@ -74,6 +75,20 @@ numbers = count(1)
 @pytest.fixture(params=["phone", "wide"])
 def size(request: pytest.FixtureRequest) -> str:
     return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def all_windows(chromium: Browser, shared_server: ServerProcess) -> Iterator[Windows]:
+    with windows_of(chromium, shared_server, keeps_devices=True) as windows:
+        yield windows
+
+
+@pytest.fixture
+def person(all_windows: Windows) -> Iterator[Windows]:
+    """As elsewhere, except that it is always the same devices."""
+    yield all_windows
+    all_windows.close_pages()
+    assert not all_windows.troubles()
 
 
 @pytest.fixture
@@ -202,7 +217,7 @@ def test_messages_of_one_person_stand_together_and_days_apart(person: Windows, s
         Line("ben", "five", yesterday),
     ]
     write_history(person.house, room, lines)
-    ada = enter(person("ada", size=size, timezone_id="UTC"), room)
+    ada = enter(person("ada", size=size), room)
 
     groups = ada.locator(".messages > .message").evaluate_all(
         "all => all.map(it => it.classList.contains('message--grouped') ? 'goes on' : 'begins')"

@@ -49,7 +49,7 @@ def test_signing_out_takes_the_cookie_back(person: Windows) -> None:
 def test_every_kind_of_reply_carries_the_headers(person: Windows) -> None:
     ada = person("ada")
     replies: list[Response] = []
-    ada.on("response", replies.append)
+    ada.on("response", lambda reply: replies.append(reply))
     ada.goto("/people")
     ada.goto("/nowhere")
     ada.evaluate("fetch('/socket.io/?EIO=4&transport=polling')")

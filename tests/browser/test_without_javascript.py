@@ -187,5 +187,5 @@ def test_a_long_talk_begins_at_its_newest_message(person: Windows, size: str) ->
 
 def remove(page: Page, name: str) -> None:
     line = page.locator("li.person", has_text=name)
-    line.locator("summary").click()
+    line.locator("summary", has_text="Remove").click()
     line.get_by_role("button", name="Yes, remove").click()

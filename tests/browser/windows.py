@@ -62,15 +62,49 @@ class Watch:
 
 
 class Windows:
-    """Opens windows on one server. `house` is the house behind it, as another process sees it."""
+    """Opens windows on one server. `house` is the house behind it, as another process sees it.
 
-    def __init__(self, browser: Browser, server: ServerProcess) -> None:
+    keeps_devices: whoever comes again in the same way gets a new window on the device they had. What was loaded there
+    is loaded already, which halves the time of a short test.
+    """
+
+    def __init__(self, browser: Browser, server: ServerProcess, *, keeps_devices: bool = False) -> None:
         self.server = server
         self.house = House(server.data_dir)
         self.watches: dict[BrowserContext, Watch] = {}
         self._browser = browser
+        self._devices: dict[Any, BrowserContext] | None = {} if keeps_devices else None
 
-    def __call__(
+    def __call__(self, name: str | None, **way: Any) -> Page:
+        """Return an empty window on a device of `name`, who is signed in there; None is a stranger.
+
+        way: as for `_new_device`.
+        """
+        if self._devices is None:
+            return self._new_device(name, **way).new_page()
+        key = (name, *sorted(way.items()))
+        if key not in self._devices:
+            self._devices[key] = self._new_device(name, **way)
+        return self._devices[key].new_page()
+
+    def troubles(self) -> list[str]:
+        """Return what went wrong in any of the windows."""
+        return [trouble for watch in self.watches.values() for trouble in watch.troubles]
+
+    def close_pages(self) -> None:
+        """Close all windows, and keep the devices."""
+        for context in self.watches:
+            for page in context.pages:
+                page.close()
+            context.set_offline(False)
+
+    def close(self) -> None:
+        """Close everything."""
+        for context in self.watches:
+            context.close()
+        close(self.house)
+
+    def _new_device(
         self,
         name: str | None,
         *,
@@ -78,8 +112,7 @@ class Windows:
         scheme: str = "light",
         javascript: bool = True,
         **options: Any,
-    ) -> Page:
-        """Return an empty window on a new device of `name`, who is signed in there; None is a stranger."""
+    ) -> BrowserContext:
         context = self._browser.new_context(
             base_url=self.server.url,
             color_scheme=scheme,
@@ -91,17 +124,7 @@ class Windows:
         self.watches[context] = Watch(context, self.server.url)
         if name is not None:
             self._sign_in(context, name)
-        return context.new_page()
-
-    def troubles(self) -> list[str]:
-        """Return what went wrong in any of the windows."""
-        return [trouble for watch in self.watches.values() for trouble in watch.troubles]
-
-    def close(self) -> None:
-        """Close all windows."""
-        for context in self.watches:
-            context.close()
-        close(self.house)
+        return context
 
     def _sign_in(self, context: BrowserContext, name: str) -> None:
         """Put a new session's secret where signing in would have put it; that saves a second for each window."""
@@ -118,9 +141,9 @@ class Windows:
 
 
 @contextmanager
-def windows_of(browser: Browser, server: ServerProcess) -> Iterator[Windows]:
+def windows_of(browser: Browser, server: ServerProcess, **options: bool) -> Iterator[Windows]:
     """Give a function that opens windows on `server`; at the end they are closed, and nothing may have gone wrong."""
-    windows = Windows(browser, server)
+    windows = Windows(browser, server, **options)
     try:
         yield windows
     finally:

@@ -31,7 +31,10 @@ export class ScrollKeeper {
     // A scroller laid out backwards begins at its end, and counts upwards in negative numbers.
     this.#isReversed = getComputedStyle(scroller).flexDirection === "column-reverse";
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true, signal });
-    const sizes = new ResizeObserver(() => this.#restore());
+    const sizes = new ResizeObserver(() => {
+      this.#notice();
+      this.#restore();
+    });
     sizes.observe(list);
     sizes.observe(scroller);
     signal.addEventListener("abort", () => sizes.disconnect());
@@ -43,8 +46,7 @@ export class ScrollKeeper {
 
   /** Makes changes to the list without moving what the reader sees. @param {() => void} change */
   keep(change) {
-    // The event of a scroll may still be on its way.
-    if (this.#scroller.scrollTop !== this.#place) this.#look();
+    this.#notice();
     this.#remember();
     change();
     this.#restore();
@@ -65,13 +67,18 @@ export class ScrollKeeper {
 
   #scrolled() {
     this.#look();
-    this.#remember();
     this.#moved();
+  }
+
+  /** Somebody may have scrolled, and the event of it may still be on its way. */
+  #notice() {
+    if (this.#scroller.scrollTop !== this.#place) this.#look();
   }
 
   #look() {
     this.#place = this.#scroller.scrollTop;
     this.#atBottom = this.#fromBottom() < AT_BOTTOM_PX;
+    this.#remember();
   }
 
   #remember() {
