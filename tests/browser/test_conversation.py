@@ -54,6 +54,7 @@ async () => {
   const messages = document.querySelectorAll.bind(document, ".messages > .message");
   let furthest = 0, pages = 0, known = messages().length;
   for (let steps = 0; steps < 500; steps += 1) {
+    await new Promise(setTimeout);  // As a wheel would: not in the middle of painting.
     scroller.scrollTop -= 1100;
     const edge = scroller.getBoundingClientRect().top;
     const seen = [...messages()].find((it) => it.getBoundingClientRect().bottom > edge);

@@ -13,8 +13,9 @@ export class ScrollKeeper {
   #moved;
   #isReversed;
   #atBottom = true;
-  /** Where the scroller stood when it was last looked at. */
+  /** Where the scroller stood, and how high it was, when it was last looked at. */
   #place = 0;
+  #height = 0;
   /** @type {{ element: Element, top: number } | null} */
   #anchor = null;
 
@@ -31,10 +32,7 @@ export class ScrollKeeper {
     // A scroller laid out backwards begins at its end, and counts upwards in negative numbers.
     this.#isReversed = getComputedStyle(scroller).flexDirection === "column-reverse";
     scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true, signal });
-    const sizes = new ResizeObserver(() => {
-      this.#notice();
-      this.#restore();
-    });
+    const sizes = new ResizeObserver(() => this.#restore());
     sizes.observe(list);
     sizes.observe(scroller);
     signal.addEventListener("abort", () => sizes.disconnect());
@@ -46,7 +44,8 @@ export class ScrollKeeper {
 
   /** Makes changes to the list without moving what the reader sees. @param {() => void} change */
   keep(change) {
-    this.#notice();
+    // Somebody may have scrolled, and the event of it still be on its way.
+    if (this.#scroller.scrollTop !== this.#place) this.#look();
     this.#remember();
     change();
     this.#restore();
@@ -70,12 +69,9 @@ export class ScrollKeeper {
     this.#moved();
   }
 
-  /** Somebody may have scrolled, and the event of it may still be on its way. */
-  #notice() {
-    if (this.#scroller.scrollTop !== this.#place) this.#look();
-  }
-
+  /** Sees where the reader is. While the scroller changes its own size, it is the browser that scrolls. */
   #look() {
+    if (this.#scroller.clientHeight !== this.#height) return;
     this.#place = this.#scroller.scrollTop;
     this.#atBottom = this.#fromBottom() < AT_BOTTOM_PX;
     this.#remember();
@@ -94,6 +90,7 @@ export class ScrollKeeper {
       if (Math.abs(shift) >= 0.5) this.#scroller.scrollTop += shift;
     }
     this.#place = this.#scroller.scrollTop;
+    this.#height = this.#scroller.clientHeight;
   }
 
   /** The first child that reaches into view, by halving: lists grow long. */
