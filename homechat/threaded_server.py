@@ -111,6 +111,7 @@ class _Handler(WSGIRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.connection.settimeout(self.server.settings.request_seconds)
+        self.rfile = _Reads(self.rfile)  # type: ignore[assignment]
 
     def make_environ(self) -> "WSGIEnvironment":
         environ = super().make_environ()
@@ -133,6 +134,25 @@ class _Handler(WSGIRequestHandler):
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """The request log is ours."""
+
+
+class _Reads:
+    """What a client sends. Once it was too slow, Python reads no more of it, and Werkzeug would log that as a crash."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        try:
+            data: bytes = self._file.read(size)
+        except OSError as error:
+            if error.errno is None and not isinstance(error, TimeoutError):
+                raise ConnectionAbortedError("it was too slow before") from error
+            raise
+        return data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 class _WholeSends:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from homechat.accounts.models import User
+from homechat.connection import OFFLINE_GRACE_SECONDS
 from homechat.database import LOCK_DEADLINE_SECONDS, db, on_commit, transaction
 from homechat.database import sqlite_driver as sqlite3
 from homechat.errors import Invalid
@@ -214,6 +215,10 @@ def test_when_another_process_does_not_let_go_people_are_told_and_nothing_breaks
             assert reading.result().status_code == 200, "reading goes on"
             assert connecting.result().send("room:list", {})["ok"] is True
             assert talkers[0].send("message:history", {"room_id": room})["messages"] == []
+            # Until the server has also tried in vain to write down who left.
+            assert wait_until(
+                lambda: time.monotonic() - began > OFFLINE_GRACE_SECONDS + LOCK_DEADLINE_SECONDS + 1
+            )
 
         assert {(ack["ok"], ack["code"]) for ack in acks} == {(False, "unavailable")}
         assert acks[0]["error"].startswith("The house can't store anything right now.")
