@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FLUSH_SECONDS = 0.2
+LEFTOVER_BYTES = 1_048_576
 
 
 def serve(settings: Settings) -> None:
@@ -137,18 +138,21 @@ class _Handler(WSGIRequestHandler):
 
 
 class _Reads:
-    """What a client sends. Once it was too slow, Python reads no more of it, and Werkzeug would log that as a crash."""
+    """What a client sends. Werkzeug calls `read` after the reply only, to throw away what is still coming.
+
+    Waiting there for more would hold the thread for as long as bytes drip in, and an error would keep Werkzeug from
+    closing the reply.
+    """
 
     def __init__(self, file: Any) -> None:
         self._file = file
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int) -> bytes:
+        """Return some of what has come already, b"" if there is nothing more to have."""
         try:
-            data: bytes = self._file.read(size)
-        except OSError as error:
-            if error.errno is None and not isinstance(error, TimeoutError):
-                raise ConnectionAbortedError("it was too slow before") from error
-            raise
+            data: bytes = self._file.read1(min(size, LEFTOVER_BYTES))
+        except OSError:
+            return b""
         return data
 
     def __getattr__(self, name: str) -> Any:
