@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from homechat.config import CannotStartError, Settings, load
 
 if TYPE_CHECKING:
-    from homechat.serving import House
+    from homechat.serving.lifecycle import House
 
 BACKLOG = 512
 URL_CHARACTERS_MAX = 4096
@@ -31,9 +31,9 @@ def main() -> int:
     try:
         settings = load()
         if settings.async_mode == "threading":
-            from homechat import threaded_server
+            from homechat.serving import threads
 
-            threaded_server.serve(settings)
+            threads.serve(settings)
         else:
             _patch_standard_library()
             _serve(settings)
@@ -60,15 +60,16 @@ def _serve(settings: Settings) -> None:
     import eventlet
     from eventlet import tpool, websocket, wsgi
 
-    from homechat import offload, serving, websocket_repairs
+    from homechat import offload
+    from homechat.serving import lifecycle, websocket_repairs
 
     websocket_repairs.repair_eventlet(websocket)
     listener = _listen(settings)
     offload.install(tpool.execute)
-    house = serving.open_house(settings, async_mode="eventlet")
+    house = lifecycle.open_house(settings, async_mode="eventlet")
     stop_asked = eventlet.Event()
     _on_signals(stop_asked.send)
-    serving.greet(house)
+    lifecycle.greet(house)
     server = eventlet.spawn(
         wsgi.server,
         listener,
@@ -82,7 +83,7 @@ def _serve(settings: Settings) -> None:
         protocol=_protocol(settings),
     )
     server.link(lambda _: None if stop_asked.ready() else stop_asked.send())
-    serving.start_background(house, eventlet.spawn, eventlet.sleep)
+    lifecycle.start_background(house, eventlet.spawn, eventlet.sleep)
     stop_asked.wait()
     if server.dead:
         server.wait()  # raises what ended it
@@ -93,32 +94,32 @@ def _stop(house: "House", server: Any, listener: Any) -> None:
     """Tell everybody, stop accepting, let requests under way finish, close the database."""
     import eventlet
 
-    from homechat import serving
+    from homechat.serving import lifecycle
 
-    serving.end_at_last()
-    serving.say_goodbye(house)
+    lifecycle.end_at_last()
+    lifecycle.say_goodbye(house)
     eventlet.sleep(FLUSH_SECONDS)
-    serving.close_sockets(house)
+    lifecycle.close_sockets(house)
     eventlet.sleep(FLUSH_SECONDS)
-    with eventlet.Timeout(serving.FINISH_SECONDS - 2 * FLUSH_SECONDS, False):
+    with eventlet.Timeout(lifecycle.FINISH_SECONDS - 2 * FLUSH_SECONDS, False):
         # SystemExit is how eventlet's server is asked to accept no more; it then waits for what is under way.
         server.kill(SystemExit)
         listener.close()
         server.wait()
-    serving.close_database(house)
+    lifecycle.close_database(house)
 
 
 def _listen(settings: Settings) -> Any:
     import eventlet
 
-    from homechat import serving
+    from homechat.serving import lifecycle
 
-    family, address = serving.address_of(settings)
+    family, address = lifecycle.address_of(settings)
     try:
         # Without `reuse_port` a second server on this port is refused rather than given half of the visitors.
         return eventlet.listen(address, family=family, backlog=BACKLOG, reuse_port=False)
     except OSError as error:
-        raise serving.cannot_listen(settings, error) from error
+        raise lifecycle.cannot_listen(settings, error) from error
 
 
 def _on_signals(callback: Callable[[], object]) -> None:
@@ -150,8 +151,8 @@ def _protocol(settings: Settings) -> type[Any]:
     import eventlet
     from eventlet import wsgi
 
-    from homechat import request_bodies
     from homechat.security.headers import refusal
+    from homechat.serving import request_bodies
 
     class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]
         def handle(self) -> None:

@@ -3,9 +3,10 @@
 from flask import Flask, Response, abort, request
 from flask_socketio import SocketIO
 
-from homechat import front, pages
+from homechat import pages
 from homechat.config import Settings
 from homechat.security.headers import init_headers
+from homechat.serving import front
 
 
 def settings_for(tmp_path, **changes):

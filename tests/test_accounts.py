@@ -14,10 +14,11 @@ import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 
-from homechat import clock, front
+from homechat import clock
 from homechat.accounts.models import LoginSession, Standing, User
 from homechat.database import transaction
 from homechat.security.tokens import digest_of
+from homechat.serving import front
 from tests.conftest import close
 from tests.house import PASSWORD, Browser, House, copy_house
 

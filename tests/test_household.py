@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from homechat import clock, front, settings
+from homechat import clock, settings
 from homechat.accounts.models import Standing, User
 from homechat.actor import Actor, Role
 from homechat.database import transaction
@@ -21,6 +21,7 @@ from homechat.household.models import Invitation
 from homechat.rooms.models import Membership, Room
 from homechat.security.policy import RoomKind
 from homechat.security.tokens import digest_of
+from homechat.serving import front
 from tests.house import PASSWORD, Browser, House
 
 SPENT = "This invitation is used up or too old. Ask for a new one."

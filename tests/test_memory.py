@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from homechat.send_buffer import SEND_BUFFER_BYTES
+from homechat.serving.send_buffer import SEND_BUFFER_BYTES
 from tests.conftest import GENEROUS_LIMITS
 from tests.devices import MakeDevice, devices, live_people, wait_until
 from tests.house import House, copy_house

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from homechat.packet_guard import MALFORMED_MAX
+from homechat.serving.packet_guard import MALFORMED_MAX
 from tests.devices import MakeDevice, devices, live_people, live_windows, wait_until
 from tests.house import House
 from tests.raw_socket import RawSocket

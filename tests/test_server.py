@@ -191,7 +191,7 @@ def test_a_port_in_use_is_told(server, tmp_path, mode):
 
 
 def test_threading_mode_never_imports_eventlet(tmp_path):
-    code = "import sys, homechat.server, homechat.threaded_server; sys.exit('eventlet' in sys.modules)"
+    code = "import sys, homechat.server, homechat.serving.threads; sys.exit('eventlet' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 

@@ -11,7 +11,7 @@ import websocket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from homechat.websocket_repairs import unmasked
+from homechat.serving.websocket_repairs import unmasked
 from tests.server_process import ServerProcess
 from tests.small_app import make_app, settings_for
 

@@ -21,7 +21,7 @@ DISTINCT_CHARACTERS_MIN = 4
 # OWASP's recommendation for Argon2id where memory is scarce: 19 MiB, two passes, one lane.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 # Waits here, before a native thread is taken: 20 sign-ins at once need 76 MiB and not 380. That the C library gives
-# those back afterwards, whichever thread had them, is seen to by serving.py.
+# those back afterwards, whichever thread had them, is seen to by serving/lifecycle.py.
 _calmly = Bounded(HASHES_AT_ONCE_MAX)
 # Of random bytes that nobody kept. Names that do not exist must cost as much as those that do.
 _NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$abGyjF0MsJfaByfy+i+X0w$hJ0S+fpAuINp591Nl0ACJQeMTNRK8k+ZiYOc9c/XTWo"

@@ -18,19 +18,10 @@ from typing import Any
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 
-from homechat import (
-    create_app,
-    data_folder,
-    front,
-    logs,
-    packet_guard,
-    paths,
-    revisions,
-    send_buffer,
-    websocket_repairs,
-)
+from homechat import create_app, data_folder, logs, paths, revisions
 from homechat.config import CannotStartError, Settings, prepare
-from homechat.strangers import Strangers
+from homechat.serving import front, packet_guard, send_buffer, websocket_repairs
+from homechat.serving.strangers import Strangers
 
 log = logging.getLogger(__name__)
 

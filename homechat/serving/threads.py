@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
-from homechat import request_bodies, serving, websocket_repairs
 from homechat.config import Settings
 from homechat.security.headers import refusal
+from homechat.serving import lifecycle, request_bodies, websocket_repairs
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -28,31 +28,31 @@ LEFTOVER_BYTES = 1_048_576
 
 def serve(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises CannotStartError with a sentence."""
-    family, address = serving.address_of(settings)
+    family, address = lifecycle.address_of(settings)
     try:
         listener = socket.create_server(address, family=family, backlog=512)
     except OSError as error:
-        raise serving.cannot_listen(settings, error) from error
-    house = serving.open_house(settings, async_mode="threading")
+        raise lifecycle.cannot_listen(settings, error) from error
+    house = lifecycle.open_house(settings, async_mode="threading")
     websocket_repairs.bound_simple_websocket(house.app.extensions["socketio"].server.eio)
     server = _Server(listener, house)
     listener.close()  # Werkzeug has its own copy
     stop_asked = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop_asked.set())
-    serving.greet(house)
+    lifecycle.greet(house)
     accepting = _spawn(server.serve_forever, 0.1)
-    serving.start_background(house, _spawn, time.sleep)
+    lifecycle.start_background(house, _spawn, time.sleep)
     while not stop_asked.wait(1) and accepting.is_alive():
         pass
-    serving.end_at_last()
-    serving.say_goodbye(house)
+    lifecycle.end_at_last()
+    lifecycle.say_goodbye(house)
     server.shutdown()
     server.server_close()
     time.sleep(FLUSH_SECONDS)
-    serving.close_sockets(house)
-    server.finish(serving.FINISH_SECONDS - FLUSH_SECONDS)
-    serving.close_database(house)
+    lifecycle.close_sockets(house)
+    server.finish(lifecycle.FINISH_SECONDS - FLUSH_SECONDS)
+    lifecycle.close_database(house)
 
 
 def _spawn(function: Any, *args: Any) -> threading.Thread:
@@ -66,7 +66,7 @@ class _Server(ThreadedWSGIServer):
 
     daemon_threads = True
 
-    def __init__(self, listener: socket.socket, house: serving.House) -> None:
+    def __init__(self, listener: socket.socket, house: lifecycle.House) -> None:
         self.settings = house.settings
         host, port = listener.getsockname()[:2]
         super().__init__(host, port, house.app, handler=_Handler, fd=listener.fileno())

@@ -14,9 +14,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from homechat import logs
 from homechat.config import Settings
-from homechat.request_bodies import WholeBodies
 from homechat.security.headers import HeadersMiddleware
-from homechat.socket_gate import SocketGate
+from homechat.serving.request_bodies import WholeBodies
+from homechat.serving.socket_gate import SocketGate
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
