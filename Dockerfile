@@ -10,7 +10,8 @@ RUN python3 -m venv .venv \
     && .venv/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements/app.txt \
     && .venv/bin/pip uninstall --yes --quiet pip setuptools
 COPY . .
-RUN .venv/bin/python -m compileall -q homechat migrations
+# Whoever cloned with a strict umask has files that the image's user could not read.
+RUN chmod -R a+rX . && .venv/bin/python -m compileall -q homechat migrations
 
 FROM ${BASE_IMAGE}
 LABEL org.opencontainers.image.title="HomeChat" \

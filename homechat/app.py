@@ -20,7 +20,7 @@ from homechat.messages.views import blueprint as messages
 from homechat.operations import duties
 from homechat.operations.health import blueprint as health
 from homechat.pages import pages
-from homechat.realtime.presence import LiveSockets
+from homechat.realtime.live_sockets import LiveSockets
 from homechat.rooms import listeners as rooms_listeners
 from homechat.rooms.views import blueprint as rooms
 from homechat.security.headers import init_headers

@@ -23,7 +23,7 @@ from homechat.errors import TooMany, Unavailable
 from homechat.extensions import socketio
 from homechat.messages import typing
 from homechat.messages.listeners import show_room
-from homechat.realtime import presence
+from homechat.realtime import presence, revocation
 from homechat.realtime.events import (
     CONTRACT_VERSION,
     PresenceChanged,
@@ -34,6 +34,14 @@ from homechat.realtime.events import (
     room_audience,
     session_audience,
     tell,
+)
+from homechat.realtime.live_sockets import (
+    NAMESPACE,
+    LiveSocket,
+    listen,
+    live_sockets,
+    stop_listening,
+    tell_restarting,
 )
 from homechat.rooms.queries import room_ids_by_person, room_ids_of
 from homechat.security import limits
@@ -136,51 +144,51 @@ def _on_any_event(name: str, *args: Any) -> Json:
 
 def say_goodbye() -> None:
     """Tell every client that the server will be back, and let the events under way finish."""
-    presence.tell_restarting()
+    tell_restarting()
     under_way: UnderWay = current_app.extensions["homechat_events"]
     under_way.finish(FINISH_SECONDS)
 
 
 def look_again() -> None:
     """Compare every socket of this process with the database: end those signed out, narrow or widen the others."""
-    sockets = presence.live_sockets().all()
+    sockets = live_sockets().all()
     roles = sessions.roles_by_live_session([socket.session_id for socket in sockets])
     rooms = room_ids_by_person({socket.user_id for socket in sockets})
     for socket in sockets:
         role = roles.get(socket.session_id)
         if role is None:
-            presence.cut([socket], reason="revoked", sentence=_("This device was signed out."))
+            revocation.cut([socket], reason="revoked", sentence=_("This device was signed out."))
         elif role is not socket.role:
             sentence = _("What you may do here has changed. Please reload.")
-            presence.cut([socket], reason="role_changed", sentence=sentence)
+            revocation.cut([socket], reason="role_changed", sentence=sentence)
         else:
             for room_id in socket.rooms - rooms[socket.user_id]:
-                presence.stop_listening(socket, room_id)
+                stop_listening(socket, room_id)
                 tell(RoomLeft(room_id=room_id), socket.sid)
             for room_id in rooms[socket.user_id] - socket.rooms:
-                presence.listen(socket, room_id)
+                listen(socket, room_id)
                 show_room(room_id, socket.user_id, socket.sid)
 
 
-def _let_in() -> presence.LiveSocket:
+def _let_in() -> LiveSocket:
     row = _session_of_this_request()
     g.person_id = row.user_id
     try:
         limits.spend(limits.CONNECTS, row.user_id)
     except TooMany as error:
         raise Refused(error.message) from error
-    socket = presence.LiveSocket(
+    socket = LiveSocket(
         sid=request.sid,  # type: ignore[attr-defined]
         user_id=row.user_id,
         session_id=row.id,
         role=Role(row.user.role),
     )
     # Remembered before it is let in: whoever takes the session away meanwhile must find it.
-    if not presence.live_sockets().add(socket, at_most=settings().sockets_per_person):
+    if not live_sockets().add(socket, at_most=settings().sockets_per_person):
         raise Refused(_("Too many open windows. Close some and try again."))
     server = socketio.server
     for audience in (person_audience(socket.user_id), session_audience(socket.session_id)):
-        server.enter_room(socket.sid, audience, namespace=presence.NAMESPACE)
+        server.enter_room(socket.sid, audience, namespace=NAMESPACE)
     try:
         with transaction():
             sessions.touch(row)
@@ -190,37 +198,37 @@ def _let_in() -> presence.LiveSocket:
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         socketio.start_background_task(_write_down_later, app, socket)
     for room_id in room_ids_of(socket.user_id):
-        presence.listen(socket, room_id)
+        listen(socket, room_id)
     return socket
 
 
-def _write_down(socket: presence.LiveSocket) -> None:
+def _write_down(socket: LiveSocket) -> None:
     if presence.opened(socket):
         _announce_presence(socket.user_id, online=True)
 
 
-def _write_down_later(app: Flask, socket: presence.LiveSocket) -> None:
+def _write_down_later(app: Flask, socket: LiveSocket) -> None:
     """Put a socket on the list as soon as something can be written, unless it is gone by then."""
     while True:
         socketio.sleep(WRITE_AGAIN_SECONDS)
         with app.app_context(), suppress(Unavailable):
             with transaction():
                 # Within: `_strike_off` comes either before this, and it is gone, or after it, and finds the row.
-                if presence.live_sockets().get(socket.sid) is socket:
+                if live_sockets().get(socket.sid) is socket:
                     _write_down(socket)
             return
 
 
-def _forget(sid: str) -> presence.LiveSocket | None:
+def _forget(sid: str) -> LiveSocket | None:
     """Forget a socket and return it, or None when it never got in; a little later others see its person leave."""
-    socket = presence.live_sockets().remove(sid)
+    socket = live_sockets().remove(sid)
     if socket is not None:
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         socketio.start_background_task(_strike_off, app, socket)
     return socket
 
 
-def _strike_off(app: Flask, socket: presence.LiveSocket) -> None:
+def _strike_off(app: Flask, socket: LiveSocket) -> None:
     """Take a socket that is gone off the list, however long the database takes; the last one's person is offline."""
     while True:
         socketio.sleep(OFFLINE_GRACE_SECONDS)

@@ -24,6 +24,15 @@ GENEROUS_LIMITS = {
 }
 
 
+@pytest.fixture(autouse=True)
+def _own_umask() -> Iterator[None]:
+    """A house makes its process's files private; what the tests make after it stays as it was."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(scope="session")
 def cast_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A house with the cast in it, made once; copy it, never open it."""

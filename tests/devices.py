@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 
 from homechat.accounts import sessions
-from homechat.realtime.presence import LiveSocketRow
+from homechat.realtime.models import LiveSocketRow
 from tests.house import House
 from tests.talkers import WAIT_SECONDS, Talker
 

@@ -22,6 +22,7 @@ from homechat.database import Base, transaction
 from homechat.household.actions import create_person_from_shell, invite
 from homechat.messages.actions import mark_read
 from homechat.realtime import presence
+from homechat.realtime.live_sockets import LiveSocket
 from homechat.security.policy import RoomKind
 from tests.conftest import close
 from tests.house import PASSWORD, House
@@ -69,7 +70,7 @@ def lived_in(empty: House) -> House:
     with empty.app.app_context():
         presence.register_process()
         person = empty.id_of("ben")
-        presence.opened(presence.LiveSocket("socket-1", person, session_id=1, role=Role.MEMBER))
+        presence.opened(LiveSocket("socket-1", person, session_id=1, role=Role.MEMBER))
     assert all(contents(empty).values()), "every table must hold something, or these tests show little"
     return empty
 

@@ -18,7 +18,7 @@ from homechat.actor import Actor, Door, Role
 from homechat.database import transaction
 from homechat.doors.events import EVENTS, Sender, dispatch
 from homechat.doors.people import PUBLIC_ENDPOINTS
-from homechat.realtime.presence import LiveSocket
+from homechat.realtime.live_sockets import LiveSocket
 from homechat.rooms.models import Membership
 from homechat.security.policy import (
     HouseRight,

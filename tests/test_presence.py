@@ -7,10 +7,18 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from homechat import clock
+from homechat.actor import Role
 from homechat.connection import OFFLINE_GRACE_SECONDS
+from homechat.database import transaction
+from homechat.errors import Unavailable
 from homechat.messages.typing import TYPING_TIMEOUT_SECONDS, Windows
+from homechat.realtime import presence
+from homechat.realtime.live_sockets import LiveSocket, live_sockets
+from homechat.realtime.models import LiveSocketRow
+from homechat.realtime.models import ServerProcess as ServerRow
 from tests.devices import (
     MakeDevice,
     devices,
@@ -121,6 +129,56 @@ def test_after_a_crash_nobody_is_shown_who_is_not_there(server: ServerProcess) -
     assert _home_line(ada, house)["here"] == 0
     assert live_people(house) == {house.id_of("ada")}
     ada.close()
+
+
+def test_who_connects_while_the_server_is_not_on_the_list_gets_in_quietly(server: ServerProcess) -> None:
+    house = House(server.data_dir)
+    with house.rows() as session:
+        session.execute(sa.delete(ServerRow))
+        session.commit()
+
+    with devices(server.url, house) as device:
+        ada = device("ada").connect()
+        assert ada.say(house.home().id, "hello", "unlisted-001")["ok"] is True
+
+    assert "Traceback" not in server.log()
+
+
+def test_a_process_that_others_took_for_dead_comes_back_with_its_sockets(house: House) -> None:
+    ada, ben = house.id_of("ada"), house.id_of("ben")
+    with house.app.app_context():
+        presence.register_process()
+        here = LiveSocket("socket-1", ada, session_id=1, role=Role.MEMBER)
+        assert live_sockets().add(here, at_most=9)
+        assert presence.opened(here)
+        with transaction() as session:
+            session.execute(sa.delete(ServerRow))
+        with pytest.raises(Unavailable):
+            presence.opened(LiveSocket("socket-2", ben, session_id=2, role=Role.MEMBER))
+        assert presence.everyone_online() == set()
+
+        presence.beat()
+
+        assert presence.everyone_online() == {ada}
+        assert presence.opened(LiveSocket("socket-2", ben, session_id=2, role=Role.MEMBER))
+
+
+def test_a_process_that_no_longer_beats_is_forgotten(house: House) -> None:
+    ada = house.id_of("ada")
+    with house.app.app_context():
+        presence.register_process()
+        with transaction() as session:
+            session.add(ServerRow(id="other", seen_at=clock.now() - timedelta(seconds=29)))
+            session.flush()
+            session.add(LiveSocketRow(sid="theirs", process_id="other", user_id=ada))
+        presence.beat()
+        assert presence.everyone_online() == {ada}
+
+        with transaction() as session:
+            session.get_one(ServerRow, "other").seen_at = clock.now() - timedelta(seconds=31)
+        presence.beat()
+
+        assert presence.everyone_online() == set()
 
 
 def test_somebody_whose_connection_ends_writes_no_more(device: MakeDevice, shared_house: House) -> None:

@@ -15,7 +15,7 @@ from homechat.actor import Actor, Role
 from homechat.config import Settings
 from homechat.database import db, transaction
 from homechat.errors import NotFound, Unavailable
-from homechat.realtime import presence
+from homechat.realtime import revocation
 from homechat.security.tokens import digest_of, new_token
 
 TOUCH_EVERY = timedelta(seconds=60)
@@ -163,4 +163,4 @@ def _counts(row: LoginSession, at: datetime | None = None) -> bool:
 
 def _revoke(row: LoginSession, *, reason: str, sentence: str) -> None:
     row.revoked_at = clock.now()
-    presence.disconnect_session(row.id, reason=reason, sentence=sentence)
+    revocation.disconnect_session(row.id, reason=reason, sentence=sentence)

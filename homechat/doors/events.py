@@ -17,7 +17,7 @@ from homechat.accounts import sessions
 from homechat.actor import Actor, Door, Role
 from homechat.doors.forms import is_unstorable
 from homechat.errors import Broken, HomeChatError, Invalid, Unauthenticated, Unavailable, UnknownEvent
-from homechat.realtime import presence
+from homechat.realtime.live_sockets import live_sockets
 from homechat.rooms.queries import find_room
 from homechat.security import limits
 from homechat.security.policy import RoomRight
@@ -147,7 +147,7 @@ def _run(sender: Sender, name: str, args: tuple[Any, ...]) -> Json:
 
 
 def _actor_of(sender: Sender) -> Actor:
-    socket = presence.live_sockets().get(sender.sid)
+    socket = live_sockets().get(sender.sid)
     row = sessions.session_by_id(socket.session_id) if socket is not None else None
     if row is None:
         raise Unauthenticated(_("You are signed out. Please sign in again."))

@@ -19,7 +19,7 @@ from homechat.actor import Actor, Role
 from homechat.database import db, transaction
 from homechat.errors import Forbidden, Invalid, NotFound
 from homechat.household.models import Invitation
-from homechat.realtime import presence
+from homechat.realtime import revocation
 from homechat.rooms.actions import create_home, hand_over_rooms, welcome_home, welcome_into
 from homechat.rooms.queries import RoomInHand, look_up_room
 from homechat.security import limits, passwords
@@ -219,7 +219,7 @@ def change_role(actor: Actor, user_id: int, role: Role) -> None:
         welcome_home(user)
         hand_over_rooms(actor, user)
         sessions.shorten(user)
-        presence.disconnect_user(
+        revocation.disconnect_user(
             user.id, reason="role_changed", sentence=_("What you may do here has changed. Please reload.")
         )
 

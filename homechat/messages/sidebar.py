@@ -16,7 +16,7 @@ from homechat.database import db
 from homechat.messages.formatting import preview
 from homechat.messages.models import Message
 from homechat.messages.unread import unread_by_room
-from homechat.realtime.presence import LiveSocketRow
+from homechat.realtime.models import LiveSocketRow
 from homechat.rooms.models import Membership, Room
 from homechat.rooms.queries import RoomCard, cards_of_rooms, online_people
 

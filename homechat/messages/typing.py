@@ -10,7 +10,7 @@ from flask import current_app
 from homechat import clock
 from homechat.accounts.cards import PersonCard
 from homechat.realtime.events import TypingStarted, TypingStopped, room_audience, tell
-from homechat.realtime.presence import LiveSocket
+from homechat.realtime.live_sockets import LiveSocket
 from homechat.rooms.queries import room_ids_of
 
 TYPING_TIMEOUT_SECONDS = 6

@@ -9,7 +9,7 @@ from homechat.config import Settings
 from homechat.database import is_sqlite
 from homechat.extensions import socketio
 from homechat.household.actions import new_setup_token
-from homechat.realtime import presence
+from homechat.realtime import presence, revocation
 
 
 def install(app: Flask) -> None:
@@ -41,7 +41,7 @@ def _begin() -> list[str]:
 def _watch(app: Flask) -> None:
     settings: Settings = app.extensions["homechat_settings"]
     with app.app_context():
-        presence.watch_epoch(connection.look_again, every_seconds=settings.epoch_poll_seconds)
+        revocation.watch_epoch(connection.look_again, every_seconds=settings.epoch_poll_seconds)
 
 
 def _beat(app: Flask) -> None:

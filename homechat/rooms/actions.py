@@ -16,7 +16,7 @@ from homechat.accounts.models import User
 from homechat.actor import Actor, Role
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Forbidden, Invalid, NotFound
-from homechat.realtime import presence
+from homechat.realtime import revocation
 from homechat.realtime.events import (
     MemberJoined,
     MemberLeft,
@@ -281,7 +281,7 @@ def _put_in(session: Session, room: Room, user_id: int, role: RoomRole) -> None:
     session.flush()
     user = session.get_one(User, user_id)
     announce(MemberJoined(room_id=room.id, person=card_of(user).as_dict()), room_audience(room.id))
-    presence.enter_room(user_id, room.id)
+    revocation.enter_room(user_id, room.id)
     room_entered.send(room=room, user_id=user_id)
     announce(_updated(room), room_audience(room.id))
 
@@ -290,7 +290,7 @@ def _take_out(actor: Actor, session: Session, room: Room, membership: Membership
     user_id = membership.user_id
     session.delete(membership)
     session.flush()
-    presence.leave_room(user_id, room.id)
+    revocation.leave_room(user_id, room.id)
     announce(RoomLeft(room_id=room.id), person_audience(user_id))
     announce(MemberLeft(room_id=room.id, person_id=user_id), room_audience(room.id))
     _keep_an_owner(actor, session, room)

@@ -28,6 +28,8 @@ def image(tmp_path_factory):
     ]:
         (checkout / stray).parent.mkdir(parents=True, exist_ok=True)
         (checkout / stray).write_text(CANARY)
+    for folder in [checkout / "homechat", checkout / "static"]:
+        folder.chmod(0o700)  # as after a clone with a strict umask
     yield container.build(checkout)
     container.remove()
 
