@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from random import Random
 
 import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 
 from homechat.messages.models import Message
+from tests.bad_wifi import BAD, Sender
 from tests.browser.conftest import WindowsAt
 from tests.browser.conversation import (
     TEXT,
@@ -24,7 +27,7 @@ from tests.browser.conversation import (
     wait_until,
 )
 from tests.browser.windows import Windows
-from tests.browser.wire import Wire, first, impossible, is_ack_of_message, is_event
+from tests.browser.wire import RoughAir, Wire, first, impossible, is_ack_of_message, is_event, unharmed
 from tests.devices import MakeDevice, devices
 from tests.house import House
 from tests.server_process import ServerProcess
@@ -198,6 +201,40 @@ def test_a_message_that_was_missed_is_asked_for(person: Windows, device: MakeDev
     expect_message(ada, "this one came")
     expect_message(ada, "lost on the way")
     assert bodies(ada) == ["lost on the way", "this one came"]
+
+
+def test_two_browsers_on_a_bad_line_show_a_thousand_messages_once_each_in_one_order(
+    own: Windows, server: ServerProcess
+) -> None:
+    authors = ("ada", "ben", "cleo", "gus")
+    room = own.house.room("ada", *authors[1:])
+    pages = [own("ben"), own("gus", size="phone")]
+    wires = [Wire(page) for page in pages]
+    random = Random("bad line")
+    for wire in wires:
+        wire.enter(room)
+        wire.comes = RoughAir(random)
+    with devices(server.url, own.house) as device, ThreadPoolExecutor() as pool:
+        senders = [Sender(device(name), room, Random(f"bad line {name}"), BAD) for name in authors]
+        for name, sender in zip(authors, senders, strict=True):
+            sender.outbox = {f"line-{name}-{n:04d}": f"{n} of {name}" for n in range(250)}
+        sending = [pool.submit(sender.deliver) for sender in senders]
+
+        while not all(task.done() for task in sending):
+            pages[0].wait_for_timeout(500)
+            if random.random() < 0.1:
+                random.choice(wires).cut()
+        for task in sending:
+            task.result()
+
+    for wire in wires:
+        wire.comes = unharmed
+        wire.cut()  # Coming back, a page asks for what it has missed.
+    in_order = stored(own.house, room)
+    assert len(in_order) == len(set(in_order)) == 1000
+    for page in pages:
+        wait_until(page, lambda page=page: bodies(page) == in_order, seconds=60)
+    assert all(wire.opened > 2 for wire in wires), "guard: both lines broke"
 
 
 def test_nonsense_on_the_line_means_a_new_line(person: Windows) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from random import Random
 from typing import Any
 
 from playwright.sync_api import Page, WebSocketRoute
@@ -18,10 +19,15 @@ def nothing(frame: Frame) -> bool:
     return False
 
 
+def unharmed(frame: Frame) -> list[Frame]:
+    return [frame]
+
+
 class Wire:
     """The WebSocket of `page`, opened from now on. Everything passes, until a test says otherwise.
 
-    `loses_going` and `loses_coming` say which frames to and from the server are lost.  `opened`: how often the page
+    `loses_going` and `loses_coming` say which frames to and from the server are lost, `comes` what becomes of one that
+    came from the server.  `opened`: how often the page
     has connected.  `greetings`: how often the server has said hello to it.
     """
 
@@ -30,6 +36,7 @@ class Wire:
         self.greetings = 0
         self.loses_going: Loses = nothing
         self.loses_coming: Loses = nothing
+        self.comes: Callable[[Frame], list[Frame]] = unharmed
         self._page_side: WebSocketRoute | None = None
         self._server_side: WebSocketRoute | None = None
         self._held: list[Frame] | None = None
@@ -83,9 +90,11 @@ class Wire:
 
     def _coming(self, frame: Any) -> None:
         self.greetings += is_event(frame, "server:hello")
-        if not self.loses_coming(frame):
-            assert self._page_side is not None
-            self._page_side.send(frame)
+        if self.loses_coming(frame):
+            return
+        assert self._page_side is not None
+        for arriving in self.comes(frame):
+            self._page_side.send(arriving)
 
     def _to_server(self, frame: Frame) -> None:
         assert self._server_side is not None
@@ -110,6 +119,29 @@ def id_of(frame: Frame) -> str:
 def is_ack_of_message(frame: Frame) -> bool:
     """Whether a frame acknowledges a message that was sent."""
     return frame.startswith("43") and '"client_id"' in frame
+
+
+class RoughAir:
+    """For `Wire.comes`: one in seven of the messages told is lost, one in seven comes twice, one in seven too late."""
+
+    def __init__(self, random: Random) -> None:
+        self._random = random
+        self._late: list[Frame] = []
+
+    def __call__(self, frame: Frame) -> list[Frame]:
+        if not is_event(frame, "message:"):
+            return [frame]
+        late, self._late = self._late, []
+        match self._random.randrange(7):
+            case 0:
+                return late
+            case 1:
+                return [frame, frame, *late]
+            case 2:
+                self._late = [frame]
+                return late
+            case _:
+                return [frame, *late]
 
 
 def first(count: int, matches: Loses) -> Loses:
