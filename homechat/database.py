@@ -10,18 +10,20 @@ One transaction writes at a time, in all processes and on PostgreSQL too, so tha
 
 from __future__ import annotations
 
+import functools
 import logging
 import sqlite3
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.exc import OperationalError
@@ -30,6 +32,7 @@ from sqlalchemy.types import TypeDecorator
 
 from homechat import offload
 from homechat.errors import Unavailable
+from homechat.write_queue import CANNOT_STORE, Callback, WriteQueue
 
 if TYPE_CHECKING:
     from homechat.config import Settings
@@ -43,11 +46,8 @@ log = logging.getLogger(__name__)
 
 LOCK_RETRY_SECONDS = 0.02
 LOCK_DEADLINE_SECONDS = 5.0
-CANNOT_STORE = "The house can't store anything right now. Nothing was lost; try again soon."
 POOL_SECONDS = 5.0  # Whoever waits for a connection for longer is told to try again.
 POSTGRESQL_WRITERS = 4663_2428  # Any number, the same in every process: HOME CHAT on a telephone's keys.
-
-Callback = Callable[[], object]
 
 
 class Base(DeclarativeBase):
@@ -82,9 +82,27 @@ class UtcDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-db = SQLAlchemy(model_class=Base, disable_autonaming=True, session_options={"expire_on_commit": False})
+class HouseSession(FlaskSession):
+    """Reads on connections of its own, and writes in the transaction that `transaction()` was given a part of."""
 
-_sqlite_writers = threading.Lock()
+    def get_bind(self, *args: Any, **kwargs: Any) -> Engine | Connection:
+        connection: Connection | None = self.info.get("connection")
+        return connection if connection is not None else super().get_bind(*args, **kwargs)
+
+
+db = SQLAlchemy(
+    model_class=Base,
+    disable_autonaming=True,
+    session_options={
+        "class_": HouseSession,
+        "expire_on_commit": False,
+        "join_transaction_mode": "create_savepoint",
+    },
+)
+
+
+_queues: WeakKeyDictionary[Engine, WriteQueue] = WeakKeyDictionary()
+_making_queues = threading.Lock()
 
 
 @contextmanager
@@ -102,29 +120,28 @@ def transaction(*, waits: bool = True) -> Iterator[Session]:
         return
     if session.new or session.dirty or session.deleted:
         raise RuntimeError("something was changed outside of transaction()")
-    callbacks = session.info["callbacks"] = []
+    callbacks: list[Callback] = []
     # From here on for all who queue; else each would wait 5 s after the one before.
     until = _deadline() if waits else time.monotonic()
     try:
         session.rollback()
         session.expire_all()  # A rollback does so only where something was read since the last commit.
-        with _one_writer(session, waits=waits):
+        begin = functools.partial(_begin_writing, db.engine, until, waits=waits)
+        with writers().turn(begin, callbacks, waits=waits) as connection:
+            session.info.update(callbacks=callbacks, connection=connection)
             try:
-                session.connection(execution_options={"homechat_writes": True, "homechat_waits_until": until})
-                _take_turn_on_postgresql(session, waits=waits)
                 yield session
-                session.commit()
+                session.commit()  # Of a savepoint; see HouseSession.
             except BaseException:
                 session.rollback()
                 raise
+            finally:
+                del session.info["callbacks"], session.info["connection"]
     except OperationalError as error:
+        session.expire_all()
         if waits:
             log.error("the database refused a write: %s", type(error.orig).__name__, exc_info=error)
         raise Unavailable(CANNOT_STORE) from error
-    finally:
-        del session.info["callbacks"]
-    for callback in callbacks:
-        _run(callback)
 
 
 def on_commit(callback: Callback) -> None:
@@ -133,6 +150,12 @@ def on_commit(callback: Callback) -> None:
     if callbacks is None:
         raise RuntimeError("on_commit() needs a transaction() around it")
     callbacks.append(callback)
+
+
+def writers() -> WriteQueue:
+    """Return the queue of those who write to the house of the current app."""
+    with _making_queues:
+        return _queues.setdefault(db.engine, WriteQueue())
 
 
 def is_sqlite() -> bool:
@@ -245,39 +268,29 @@ def _begin(connection: Connection) -> None:
         driver_connection.execute("BEGIN")
 
 
-@contextmanager
-def _one_writer(session: Session, *, waits: bool) -> Iterator[None]:
-    if session.get_bind().dialect.name != "sqlite":
-        yield
-        return
-    if not _sqlite_writers.acquire(blocking=waits):
-        raise Unavailable(CANNOT_STORE)
+def _begin_writing(engine: Engine, until: float, *, waits: bool) -> Connection:
+    """Return a connection on which a transaction has begun that may write, as the only one in all processes."""
+    connection = engine.connect().execution_options(homechat_writes=True, homechat_waits_until=until)
     try:
-        yield
-    finally:
-        _sqlite_writers.release()
+        connection.begin()
+        if engine.dialect.name == "postgresql":
+            _take_turn_on_postgresql(connection, waits=waits)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
 
 
-def _take_turn_on_postgresql(session: Session, *, waits: bool) -> None:
+def _take_turn_on_postgresql(connection: Connection, *, waits: bool) -> None:
     """Let one transaction write at a time there too, in all processes.
 
     Rules read before they write (is this the last admin? is this room still open?); row locks would have to be taken
     for each of them, in one order everywhere. A household writes little, and its rules hold the same on both.
     """
-    if session.get_bind().dialect.name != "postgresql":
-        return
     patience = f"{int(LOCK_DEADLINE_SECONDS)}s" if waits else "1ms"
-    session.execute(sa.text(f"SET LOCAL lock_timeout = '{patience}'"))
-    session.execute(sa.select(sa.func.pg_advisory_xact_lock(POSTGRESQL_WRITERS)))
+    connection.execute(sa.text(f"SET LOCAL lock_timeout = '{patience}'"))
+    connection.execute(sa.select(sa.func.pg_advisory_xact_lock(POSTGRESQL_WRITERS)))
 
 
 def _deadline() -> float:
     return time.monotonic() + LOCK_DEADLINE_SECONDS
-
-
-def _run(callback: Callback) -> None:
-    """Run one callback; the write is already safe, so what goes wrong now is logged and goes no further."""
-    try:
-        callback()
-    except Exception:
-        log.exception("something after a commit went wrong", exc_info=sys.exc_info())

@@ -274,7 +274,7 @@ def test_nothing_below_the_doors_knows_the_request() -> None:
 def test_nothing_commits_but_transaction() -> None:
     commits = {path for path, call in _calls() if _called(call) == "commit"}
 
-    assert commits == {"database.py"}
+    assert commits == {"database.py", "write_queue.py"}
 
 
 def _imports() -> Iterator[tuple[str, str, set[str]]]:
