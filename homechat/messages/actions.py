@@ -26,12 +26,24 @@ from homechat.realtime.events import (
     person_audience,
     room_audience,
 )
-from homechat.rooms.models import Membership, Room
-from homechat.rooms.queries import find_room
+from homechat.rooms.models import Room
+from homechat.rooms.queries import RoomInHand, find_room
 from homechat.security import limits
 from homechat.security.policy import RoomRight
 
 CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
+
+# Made once: to make them anew for each message costs as much as to run them.
+_SENT_BEFORE = sa.select(Message).where(
+    Message.author_id == sa.bindparam("author_id"), Message.client_id == sa.bindparam("client_id")
+)
+_NEXT_SEQ = (
+    sa.update(Room)
+    .where(Room.id == sa.bindparam("in_room"))
+    .values(last_seq=Room.last_seq + 1)
+    .returning(Room.last_seq)
+    .execution_options(synchronize_session=False)
+)
 
 
 def send_message(actor: Actor, *, room_id: int, body: str, client_id: str) -> Message:
@@ -63,9 +75,9 @@ def mark_read(actor: Actor, *, room_id: int, seq: int) -> int:
         raise Conflict(_("Join this room first."))
     if min(seq, found.room.last_seq) <= found.membership.last_read_seq:
         return unread_in(actor.person_id, room_id)
-    with transaction() as session:
-        _read_up_to(actor, room_id, min(seq, session.get_one(Room, room_id).last_seq))
-        return unread_in(actor.person_id, room_id)
+    with transaction():
+        found = find_room(actor, room_id, RoomRight.READ)
+        return _read_up_to(found, min(seq, found.room.last_seq))
 
 
 def start_typing(actor: Actor, *, room_id: int) -> None:
@@ -83,17 +95,11 @@ def stop_typing(actor: Actor, *, room_id: int) -> None:
 
 def _store(actor: Actor, room_id: int, body: str, client_id: str) -> Message:
     with transaction() as session:
-        find_room(actor, room_id, RoomRight.POST)  # Again, now that nobody can change it under us.
+        found = find_room(actor, room_id, RoomRight.POST)  # Again, now that nobody can change it under us.
         first = _sent_before(actor, client_id)
         if first is not None:
             return _same_room(first, room_id)
-        seq = session.execute(
-            sa.update(Room)
-            .where(Room.id == room_id)
-            .values(last_seq=Room.last_seq + 1)
-            .returning(Room.last_seq)
-            .execution_options(synchronize_session=False)
-        ).scalar_one()
+        seq = session.execute(_NEXT_SEQ, {"in_room": room_id}).scalar_one()
         message = Message(
             room_id=room_id,
             seq=seq,
@@ -105,31 +111,32 @@ def _store(actor: Actor, room_id: int, body: str, client_id: str) -> Message:
         session.add(message)
         session.flush()
         announce(posted(message), room_audience(room_id))
-        _read_up_to(actor, room_id, seq)
+        _read_up_to(found, seq)
         on_commit(lambda: typing.said(actor.person_id, room_id))
     return message
 
 
-def _read_up_to(actor: Actor, room_id: int, seq: int) -> None:
-    """Raise how far the actor has read, and tell; whoever writes has read what stands above."""
-    me = actor.person_id
-    with transaction() as session:
-        mine = session.scalars(sa.select(Membership).filter_by(room_id=room_id, user_id=me)).one_or_none()
-        if mine is None or mine.last_read_seq >= seq:
-            return
-        unread_before = unread_in(me, room_id)
-        mine.last_read_seq = seq
-        session.flush()
-        if unread_before:
-            unread = unread_in(me, room_id)
-            announce(RoomRead(room_id=room_id, person_id=me, last_read_seq=seq), room_audience(room_id))
-            announce(UnreadChanged(room_id=room_id, unread=unread, last_read_seq=seq), person_audience(me))
+def _read_up_to(found: RoomInHand, seq: int) -> int:
+    """Raise how far somebody has read, tell, and return what is left; whoever writes has read what stands above."""
+    mine = found.membership
+    if mine is None:
+        return 0
+    me, room_id = mine.user_id, mine.room_id
+    unread_before = unread_in(me, room_id)
+    if mine.last_read_seq >= seq:
+        return unread_before
+    mine.last_read_seq = seq
+    if not unread_before:
+        return 0
+    db.session.flush()
+    unread = unread_in(me, room_id)
+    announce(RoomRead(room_id=room_id, person_id=me, last_read_seq=seq), room_audience(room_id))
+    announce(UnreadChanged(room_id=room_id, unread=unread, last_read_seq=seq), person_audience(me))
+    return unread
 
 
 def _sent_before(actor: Actor, client_id: str) -> Message | None:
-    return db.session.scalar(
-        sa.select(Message).where(Message.author_id == actor.person_id, Message.client_id == client_id)
-    )
+    return db.session.scalar(_SENT_BEFORE, {"author_id": actor.person_id, "client_id": client_id})
 
 
 def _same_room(first: Message, room_id: int) -> Message:

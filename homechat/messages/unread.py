@@ -16,19 +16,23 @@ def unread_in(user_id: int, room_id: int) -> int:
 
 def unread_by_room(user_id: int, *, room_id: int | None = None) -> dict[int, int]:
     """Return the unread count of each room of a person that has any."""
-    query = (
-        sa.select(Membership.room_id, sa.func.count(Message.id))
-        .join(
-            Message,
-            sa.and_(Message.room_id == Membership.room_id, Message.seq > Membership.last_read_seq),
-        )
-        .where(
-            Membership.user_id == user_id,
-            Message.author_id != user_id,
-            Message.deleted_at.is_(None),
-        )
-        .group_by(Membership.room_id)
+    if room_id is None:
+        return _counts(_IN_ALL_ROOMS, user_id=user_id)
+    return _counts(_IN_ONE_ROOM, user_id=user_id, room_id=room_id)
+
+
+def _counts(query: sa.Select[int, int], **of: int) -> dict[int, int]:
+    return {room_id: count for room_id, count in db.session.execute(query, of)}
+
+
+_IN_ALL_ROOMS = (
+    sa.select(Membership.room_id, sa.func.count(Message.id))
+    .join(Message, sa.and_(Message.room_id == Membership.room_id, Message.seq > Membership.last_read_seq))
+    .where(
+        Membership.user_id == sa.bindparam("user_id"),
+        Message.author_id != sa.bindparam("user_id"),
+        Message.deleted_at.is_(None),
     )
-    if room_id is not None:
-        query = query.where(Membership.room_id == room_id)
-    return {room: count for room, count in db.session.execute(query)}
+    .group_by(Membership.room_id)
+)
+_IN_ONE_ROOM = _IN_ALL_ROOMS.where(Membership.room_id == sa.bindparam("room_id"))

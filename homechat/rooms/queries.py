@@ -48,6 +48,16 @@ class RoomCard:
         return self.kind == RoomKind.DIRECT
 
 
+# Asked three times for each message; made once, it costs half.
+_ROOM_IN_HAND = (
+    sa.select(Room, Membership)
+    .outerjoin(
+        Membership, sa.and_(Membership.room_id == Room.id, Membership.user_id == sa.bindparam("user_id"))
+    )
+    .where(Room.id == sa.bindparam("room_id"))
+)
+
+
 @dataclass(frozen=True)
 class RoomInHand:
     """A room that the actor may know of, where they stand in it, and what they may do there."""
@@ -74,11 +84,7 @@ def look_up_room(actor: Actor, room_id: int) -> RoomInHand | None:
     """Return the room with the actor's rights in it, which may be none, or None when no room has this id."""
     if actor.user_id is None or actor.role is None or not 0 < room_id < 2**63:
         return None
-    row = db.session.execute(
-        sa.select(Room, Membership)
-        .outerjoin(Membership, sa.and_(Membership.room_id == Room.id, Membership.user_id == actor.user_id))
-        .where(Room.id == room_id)
-    ).one_or_none()
+    row = db.session.execute(_ROOM_IN_HAND, {"room_id": room_id, "user_id": actor.user_id}).one_or_none()
     if row is None:
         return None
     room, membership = row
