@@ -198,6 +198,10 @@ def test_sending_ends_typing(talker: MakeTalker, shared_house: House) -> None:
     ada.say(room, "done", "typed-0001")
 
     ben.hear("typing:stopped")
+    ben.forget()
+    ada.say(room, "pasted and sent", "typed-0002")
+    _settle(ben, shared_house)
+    assert [name for name, _ in ben.events if name.startswith("typing")] == []
 
 
 def test_a_direct_conversation_appears_at_the_other_side_with_its_first_message(

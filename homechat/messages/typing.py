@@ -38,11 +38,13 @@ class Windows:
             self._until.pop((room_id, person_id, socket_id), None)
             return all((room, person) != (room_id, person_id) for room, person, _ in self._until)
 
-    def end_all(self, room_id: int, person_id: int) -> None:
-        """Forget every window in which the person writes to this room."""
+    def end_all(self, room_id: int, person_id: int) -> bool:
+        """Forget every window in which the person writes to this room; return whether there was one."""
         with self._lock:
-            for key in [key for key in self._until if key[:2] == (room_id, person_id)]:
+            ended = [key for key in self._until if key[:2] == (room_id, person_id)]
+            for key in ended:
                 del self._until[key]
+        return bool(ended)
 
     def rooms_of(self, socket_id: str) -> set[int]:
         """Return the rooms that are written to in one window."""
@@ -68,9 +70,9 @@ def stopped(person_id: int, room_id: int, socket_id: str) -> None:
 
 
 def said(person_id: int, room_id: int) -> None:
-    """Tell a room that what somebody wrote there has been said."""
-    _windows().end_all(room_id, person_id)
-    tell(TypingStopped(room_id=room_id, person_id=person_id), room_audience(room_id))
+    """Tell a room that what somebody wrote there has been said; clients that have the message know it anyway."""
+    if _windows().end_all(room_id, person_id):
+        tell(TypingStopped(room_id=room_id, person_id=person_id), room_audience(room_id))
 
 
 def window_closed(socket: LiveSocket) -> None:

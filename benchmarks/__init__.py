@@ -1,0 +1,1 @@
+"""How fast the house is, beside others that do the same work: `bin/benchmark`, explained in benchmarks/README.md."""
