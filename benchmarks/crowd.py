@@ -30,10 +30,11 @@ class Client:
         self.wire = socket.create_connection((address.hostname, address.port or 80), timeout=PATIENCE_SECONDS)
         self.wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._left = b""
-        self._shake_hands(url, address.netloc, cookie)
-        self.say(b"40")
-        while not (packet := self._next()).startswith(b"40"):
-            assert not packet.startswith(b"44"), packet
+        try:
+            self._get_in(url, address.netloc, cookie)
+        except BaseException:
+            self.wire.close()
+            raise
         self.connected_in = time.perf_counter() - began
         self.wire.setblocking(False)
 
@@ -63,6 +64,12 @@ class Client:
 
     def close(self) -> None:
         self.wire.close()
+
+    def _get_in(self, url: str, host: str, cookie: str) -> None:
+        self._shake_hands(url, host, cookie)
+        self.say(b"40")
+        while not (packet := self._next()).startswith(b"40"):
+            assert not packet.startswith(b"44"), packet
 
     def _shake_hands(self, url: str, host: str, cookie: str) -> None:
         key = base64.b64encode(os.urandom(16)).decode()
