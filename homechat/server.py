@@ -83,11 +83,24 @@ def _serve(settings: Settings) -> None:
         protocol=_protocol(settings),
     )
     server.link(lambda _: None if stop_asked.ready() else stop_asked.send())
+    _watch_loop(house)
     lifecycle.start_background(house, eventlet.spawn, eventlet.sleep)
     stop_asked.wait()
     if server.dead:
         server.wait()  # raises what ended it
     _stop(house, server, listener)
+
+
+def _watch_loop(house: "House") -> None:
+    """Add the watchdog to what runs in the background; `/metrics` finds its count in `app.extensions`."""
+    import eventlet
+    from eventlet import patcher
+
+    from homechat.serving.watchdog import Watchdog
+
+    watchdog = Watchdog(patcher.original("threading"), patcher.original("time").sleep)
+    house.app.extensions["homechat_watchdog"] = watchdog
+    house.app.extensions["homechat_background"].append(lambda: watchdog.watch_for_ever(eventlet.sleep))
 
 
 def _stop(house: "House", server: Any, listener: Any) -> None:

@@ -2,6 +2,7 @@
 
 import atexit
 import functools
+import json
 import os
 import shutil
 import signal
@@ -13,22 +14,29 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import requests
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 15
+STALL_MS_MAX = 250
 
 
 class ServerProcess:
     """Serves `data_dir` on a free port. The house is made first unless the folder holds one already.
 
     env: further variables; the HOMECHAT_ ones of the developer's own shell do not reach the server.
+    module: what is run instead of the server itself.
+    As a context it also sees to it that the server held nobody up for more than 250 ms: its own watchdog tells.
     After `start()`: `url`, `port`, `process`; `log()` is what the server has written so far.
     """
 
-    def __init__(self, data_dir: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, data_dir: Path, env: Mapping[str, str] | None = None, *, module: str = "homechat.server"
+    ) -> None:
+        self.module = module
         self.data_dir = data_dir
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
@@ -45,13 +53,15 @@ class ServerProcess:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
+        if error is None:
+            self.assert_no_stall()
 
     def start(self) -> "ServerProcess":
         """Start, and return when `/up` answers. Can be called again after `stop()` or `kill()`."""
         prepare_house(self.data_dir)
         with self.log_file.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "homechat.server"],
+                [sys.executable, "-m", self.module],
                 cwd=ROOT,
                 env=self.env,
                 stdin=subprocess.DEVNULL,
@@ -97,6 +107,16 @@ class ServerProcess:
     def log(self) -> str:
         """Return all that the server has written, to stdout and stderr."""
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def stalls(self) -> list[dict[str, Any]]:
+        """Return the log lines of the server's watchdog so far."""
+        lines = [json.loads(line) for line in self.log().splitlines() if '"stall_ms"' in line]
+        return [line for line in lines if line["logger"] == "homechat.serving.watchdog"]
+
+    def assert_no_stall(self) -> None:
+        """Fail if the server, by its own doing, held up its loop for more than 250 ms."""
+        stalls = [line for line in self.stalls() if line["stall_ms"] > STALL_MS_MAX]
+        assert not stalls, "the server held everybody up:\n" + "\n".join(map(json.dumps, stalls))
 
 
 def environment(data_dir: Path, **variables: str) -> dict[str, str]:
