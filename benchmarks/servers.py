@@ -65,8 +65,9 @@ class HomeChat:
         self._cookies: dict[int, str] = {}
         self.process = ServerProcess(self.folder, SETTINGS)
         began = time.perf_counter()
-        self._stack.enter_context(self.process)
+        self.process.start()
         self.started_in = time.perf_counter() - began
+        self._stack.callback(self.process.kill)
         assert self.process.process is not None
         self.pid = self.process.process.pid
         pin(self.pid, SERVER_CPU)

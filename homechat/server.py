@@ -130,9 +130,11 @@ def _listen(settings: Settings) -> Any:
     family, address = lifecycle.address_of(settings)
     try:
         # Without `reuse_port` a second server on this port is refused rather than given half of the visitors.
-        return eventlet.listen(address, family=family, backlog=BACKLOG, reuse_port=False)
+        listener = eventlet.listen(address, family=family, backlog=BACKLOG, reuse_port=False)
     except OSError as error:
         raise lifecycle.cannot_listen(settings, error) from error
+    lifecycle.send_at_once(listener)
+    return listener
 
 
 def _on_signals(callback: Callable[[], object]) -> None:

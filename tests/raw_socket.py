@@ -70,6 +70,14 @@ class RawSocket:
         else:
             self._wire.send(packet)
 
+    def ping(self) -> None:
+        """Send a ping of WebSocket's own, which the server answers beside whatever else it says."""
+        self._wire.ping()
+
+    def cut(self) -> None:
+        """End the connection without a word."""
+        self._wire.shutdown()
+
     def call(self, arguments: str) -> dict[str, Any]:
         """Send an event, given as the JSON of its name and arguments, and return its ack."""
         self._last_id += 1

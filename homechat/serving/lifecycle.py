@@ -96,6 +96,14 @@ def address_of(settings: Settings) -> tuple[socket.AddressFamily, tuple[str, int
     return family, (str(address[0]), int(address[1]))
 
 
+def send_at_once(listener: socket.socket) -> None:
+    """Have the connections of a listener send small pieces at once.
+
+    Else an answer behind a message waits until the client has confirmed the message, which it puts off for 40 ms.
+    """
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 def cannot_listen(settings: Settings, error: OSError) -> CannotStartError:
     """Return why there is no listening on the address of the settings."""
     return CannotStartError(

@@ -1,21 +1,27 @@
-"""What waits to be sent to one client: 1 MB, then it is let go; it comes back and catches up.
+"""What is sent to one client: at once where nothing waits, else in its turn; 1 MB may wait, then the client is let go.
 
-engineio keeps all that a client does not take, for as long as the connection lasts.
+engineio puts every packet into a queue, wakes a task to take it out again, and keeps all that a client does not take
+for as long as the connection lasts. Most clients take everything at once, and what many are told is the same for all:
+so its WebSocket frame is made once and handed to the system on the spot. What the system does not take waits in the
+queue, with all that comes after it, so that the order never changes. Who was let go comes back and catches up.
 """
 
 import logging
 import socket
+import struct
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from engineio import socket as engineio_socket
-from engineio.packet import Packet
+from engineio.packet import MESSAGE, Packet
 
 log = logging.getLogger(__name__)
 
 SEND_BUFFER_BYTES = 1_000_000
 FAREWELL_SECONDS = 2.0
+_FINAL_TEXT = 0x81
 
 
 def bound() -> None:
@@ -31,18 +37,19 @@ class BoundedSocket(engineio_socket.Socket):  # type: ignore[misc]
         self._waiting_bytes = 0
         self._is_dropped = False
         self._wire: socket.socket | None = None
+        self._writes: _DirectWrites | None = None
         self._turn = threading.Lock()
 
     def send(self, packet: Packet) -> None:
-        """Queue a packet, or end the connection when too much waits already. One packet alone may be larger."""
+        """Send a packet, or queue it, or end the connection when too much waits. One packet alone may be larger."""
         with self._turn:
-            has_place = self._waiting_bytes <= SEND_BUFFER_BYTES
-            if has_place:
+            waiting = self._waiting_bytes
+            if waiting <= SEND_BUFFER_BYTES:
                 self._waiting_bytes += len(packet.encode())  # ASCII; encoded once for all who get it
-        if has_place:
-            super().send(packet)
-        else:
+        if waiting > SEND_BUFFER_BYTES:
             self._drop()
+        elif waiting or not self._is_direct(packet) or not self._written_at_once(packet):
+            super().send(packet)
 
     def close(self, wait: bool = True, abort: bool = False, reason: Any = None) -> None:
         """End the connection, and soon the wire below it: engineio leaves that to a client that goes on talking."""
@@ -55,9 +62,35 @@ class BoundedSocket(engineio_socket.Socket):  # type: ignore[misc]
         with self._turn:
             self._waiting_bytes -= count
 
+    def end_frame(self, write: Callable[[bytes], object], rest: bytes) -> None:
+        """Write the rest of a frame of which the beginning is written."""
+        assert self._writes is not None
+        self._writes.end(write, rest)
+
     def _websocket_handler(self, ws: Any) -> Any:
         self._wire = ws.socket if hasattr(ws, "socket") else ws.ws.sock
+        self._writes = _DirectWrites.to(ws)
         return super()._websocket_handler(_Counting(ws, self))
+
+    def _is_direct(self, packet: Packet) -> bool:
+        """Only messages are: engineio ends a connection whose queue is empty for long, and its pings keep it alive."""
+        return self._writes is not None and packet.packet_type == MESSAGE and not self.closing
+
+    def _written_at_once(self, packet: Packet) -> bool:
+        """Write a packet, or begin to and queue the rest; return False if nothing of it was written."""
+        assert self._writes is not None
+        if not self.check_ping_timeout():
+            return True  # It has ended.
+        frame = _frame_of(packet)
+        count = self._writes.begin(frame)
+        if not count:
+            return False
+        self.written(len(packet.encode()))
+        if count < len(frame):
+            rest = _Rest(frame[count:])
+            self._waiting_bytes += len(rest)
+            self.queue.put(rest)
+        return True
 
     def _drop(self) -> None:
         with self._turn:
@@ -83,6 +116,53 @@ class BoundedSocket(engineio_socket.Socket):  # type: ignore[misc]
                 self._wire.shutdown(socket.SHUT_RDWR)
 
 
+class _DirectWrites:
+    """Writes to a non-blocking socket, past the WebSocket on top of it but with its lock."""
+
+    def __init__(self, wire: socket.socket, turn: Any) -> None:
+        self._wire = wire
+        self._turn = turn
+
+    @classmethod
+    def to(cls, ws: Any) -> "_DirectWrites | None":
+        """Return one for a WebSocket that has such a socket and lock and does not compress; None for any other."""
+        wire, turn = getattr(getattr(ws, "socket", None), "fd", None), getattr(ws, "_sendlock", None)
+        if wire is None or turn is None or ws._get_permessage_deflate_enc() is not None:
+            return None
+        return cls(wire, turn)
+
+    def begin(self, frame: bytes) -> int:
+        """Write what the system takes of a frame, and return how much that was.
+
+        If it was a part, the lock stays taken, so that no pong gets into the middle, until `end`.
+        """
+        if not self._turn.acquire(blocking=False):
+            return 0
+        count = 0
+        try:
+            count = self._wire.send(frame)
+        except OSError:  # It takes nothing now, or never again, as the queue will find.
+            pass
+        finally:
+            if count in (0, len(frame)):
+                self._turn.release()
+        return count
+
+    def end(self, write: Callable[[bytes], object], rest: bytes) -> None:
+        """Write the rest of a frame by `write`, however long it takes."""
+        try:
+            write(rest)
+        finally:
+            self._turn.release()
+
+
+class _Rest(bytes):
+    """What is left of a frame; in engineio's queue it is a packet that encodes to itself."""
+
+    def encode(self) -> "_Rest":
+        return self
+
+
 class _Counting:
     """A WebSocket that tells its connection what it has written."""
 
@@ -91,8 +171,26 @@ class _Counting:
         self._connection = connection
 
     def send(self, message: str | bytes) -> None:
-        self._ws.send(message)
+        if isinstance(message, _Rest):
+            self._connection.end_frame(self._ws.socket.sendall, message)
+        else:
+            self._ws.send(message)
         self._connection.written(len(message))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._ws, name)
+
+
+def _frame_of(packet: Packet) -> bytes:
+    """Return a packet as the frame that a WebSocket server sends (RFC 6455, 5.2): final, text, unmasked. Made once."""
+    frame: bytes | None = getattr(packet, "websocket_frame", None)
+    if frame is None:
+        data = packet.encode().encode()
+        if len(data) < 126:
+            head = struct.pack("!BB", _FINAL_TEXT, len(data))
+        elif len(data) < 65_536:
+            head = struct.pack("!BBH", _FINAL_TEXT, 126, len(data))
+        else:
+            head = struct.pack("!BBQ", _FINAL_TEXT, 127, len(data))
+        frame = packet.websocket_frame = head + data
+    return frame

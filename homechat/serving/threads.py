@@ -33,6 +33,7 @@ def serve(settings: Settings) -> None:
         listener = socket.create_server(address, family=family, backlog=512)
     except OSError as error:
         raise lifecycle.cannot_listen(settings, error) from error
+    lifecycle.send_at_once(listener)
     house = lifecycle.open_house(settings, async_mode="threading")
     websocket_repairs.bound_simple_websocket(house.app.extensions["socketio"].server.eio)
     server = _Server(listener, house)

@@ -1,0 +1,113 @@
+"""What many are told at once reaches each of them whole, once and in order, however slowly they read."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.conftest import GENEROUS_LIMITS
+from tests.devices import MakeDevice, devices
+from tests.house import House
+from tests.raw_socket import RawSocket
+from tests.server_process import ServerProcess
+
+pytestmark = pytest.mark.sockets
+
+MESSAGES_EACH = 60
+PING_SECONDS = 1
+
+
+@pytest.fixture
+def device(shared_server: ServerProcess, shared_house: House) -> Iterator[MakeDevice]:
+    with devices(shared_server.url, shared_house) as make:
+        yield make
+
+
+def test_all_hear_the_same_in_the_same_order_whoever_is_slow_or_dies(
+    device: MakeDevice, shared_house: House
+) -> None:
+    room = shared_house.room("ada", "ben", "cleo", "gus", name="Mixed company")
+    senders = [device("ada").connect(), device("ben").connect()]
+    fast = device("cleo").connect()
+    is_over = threading.Event()
+    with (
+        RawSocket(device("gus"), receive_bytes=2048) as slow,
+        RawSocket(device("cleo"), receive_bytes=2048) as dying,
+        ThreadPoolExecutor() as pool,
+    ):
+        slow.connect()
+        dying.connect()
+        reading = pool.submit(_read_now_and_then, slow, is_over)
+
+        def send(number: int) -> None:
+            for count in range(MESSAGES_EACH):
+                ack = senders[number].say(
+                    room, f"{number} {count} {'long ' * 300}", f"mixed-{number}-{count:04d}"
+                )
+                assert ack["ok"] is True
+
+        sending = [pool.submit(send, number) for number in range(2)]
+        assert dying.listen(for_seconds=0.5)
+        dying.cut()
+        for task in sending:
+            task.result()
+        is_over.set()
+        reading.result()
+        assert slow.call_event("room:list")["ok"] is True  # Behind all that was on its way.
+
+    stored = list(range(1, 2 * MESSAGES_EACH + 1))
+    for person in (*senders, fast):
+        assert [data["seq"] for data in person.heard("message:posted")] == stored
+    assert [data["seq"] for data in _posted(slow, room)] == stored
+
+
+def test_what_is_written_in_parts_stays_in_one_piece(house: House) -> None:
+    """12 MB, more than the system takes at once, and a ping that wants to be answered in the middle of it."""
+    room = house.room("ada", name="Library")
+    for number in range(100):
+        house.say("ada", room, "ä" * 10_000, f"library-{number:04d}")
+    with (
+        ServerProcess(house.data_dir, GENEROUS_LIMITS) as server,
+        devices(server.url, house) as device,
+        RawSocket(device("ada"), receive_bytes=4096) as ada,
+    ):
+        ada.connect()
+        assert ada.call_event("room:list")["ok"] is True
+        ada.send(f'4299["message:history",{json.dumps({"room_id": room, "limit": 100})}]')
+        ada.ping()
+        time.sleep(1)  # Until the server has written what it can.
+        history = ada.answer()
+        assert ada.call_event("room:list")["ok"] is True
+
+    (answer,) = json.loads(history.removeprefix("4399"))
+    assert [message["seq"] for message in answer["messages"]] == list(range(1, 101))
+
+
+def test_who_is_told_much_and_says_nothing_stays(house: House) -> None:
+    """engineio ends a connection for which nothing was queued for two pings."""
+    room = house.room("ada", "ben", name="Radio")
+    settings = {**GENEROUS_LIMITS, "HOMECHAT_PING_SECONDS": str(PING_SECONDS)}
+    with ServerProcess(house.data_dir, settings) as server, devices(server.url, house) as device:
+        ada, ben = device("ada").connect(), device("ben").connect()
+        for number in range(10):
+            assert ada.say(room, f"news {number}", f"radio-{number:04d}")["ok"] is True
+            time.sleep(PING_SECONDS / 2)
+
+        ben.hear("message:posted", lambda data: data["client_id"] == "radio-0009")
+        assert not ben.ended.is_set()
+        assert ben.send("room:list", {})["ok"] is True
+
+
+def _read_now_and_then(slow: RawSocket, is_over: threading.Event) -> None:
+    while not is_over.wait(0.2):
+        slow.heard += slow.listen(for_seconds=0.02)
+
+
+def _posted(listener: RawSocket, room: int) -> list[dict[str, int]]:
+    events = [json.loads(packet[2:]) for packet in listener.heard if packet.startswith("42")]
+    return [data for name, data in events if name == "message:posted" and data["room_id"] == room]
