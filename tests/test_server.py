@@ -255,10 +255,24 @@ def test_garbage_is_refused_without_a_traceback(shared):
         assert "Traceback" not in shared.log(), garbage
 
 
-def test_a_request_that_is_no_http_gets_the_headers_too(shared):
-    reply = send(shared, b"hello there\r\n\r\n").decode()
-    assert reply.startswith("HTTP/1.1 400 Bad Request\r\n")
-    assert "\r\nContent-Security-Policy: default-src 'none'" in reply
+@pytest.mark.parametrize(
+    ("garbage", "statuses"),
+    [
+        (b"hello there\r\n\r\n", {400}),
+        (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", {414, 404, 401, 302}),
+        (b"GET / HTTP/1.1\r\nX: " + b"y" * 9000 + b"\r\n\r\n", {400, 431, 401, 302}),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n", {400, 431}),
+        (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", {400}),
+        (b"POST / HTTP/1.1\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n", {400, 411}),
+    ],
+    ids=["no HTTP", "long address", "long header", "many headers", "length", "two lengths"],
+)
+def test_a_request_that_is_refused_before_it_is_read_gets_the_headers_too(shared, garbage, statuses):
+    reply = send(shared, garbage).decode().lower()
+    assert reply.startswith("http/1.1 ")
+    assert int(reply.split(" ")[1]) in statuses
+    assert "\r\ncontent-security-policy: default-src 'none'" in reply
+    assert "\r\nx-content-type-options: nosniff" in reply
 
 
 def test_a_url_that_is_too_long_is_refused(shared):
