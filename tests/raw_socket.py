@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import struct
 import time
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
 import websocket
 
+from homechat.serving.websocket_repairs import unmasked
 from tests.talkers import WAIT_SECONDS, Talker
 
 CONNECT, CONNECTED, REFUSED = "40", "40", "44"
 EVENT, ACK = "42", "43"
 PING, PONG = "2", "3"
 CLOSED = "1"
+
+
+def frame(data: bytes, *, opcode: int = 1, is_last: bool = True) -> bytes:
+    """Return one masked frame of a WebSocket (RFC 6455, 5.2). opcode: 0 goes on, 1 is text, 2 is binary."""
+    mask = os.urandom(4)
+    first, length = (0x80 if is_last else 0) | opcode, len(data)
+    if length < 126:  # The shortest form is the only one that is right.
+        head = struct.pack("!BB", first, 0x80 | length)
+    elif length < 65_536:
+        head = struct.pack("!BBH", first, 0x80 | 126, length)
+    else:
+        head = struct.pack("!BBQ", first, 0x80 | 127, length)
+    return head + mask + unmasked(data, mask)
 
 
 class RawSocket:
@@ -77,6 +94,23 @@ class RawSocket:
     def cut(self) -> None:
         """End the connection without a word."""
         self._wire.shutdown()
+
+    @property
+    def wire(self) -> socket.socket:
+        """What is below the WebSocket, for bytes that are none."""
+        wire: socket.socket = self._wire.sock
+        return wire
+
+    def exchange(self, data: bytes) -> bytes:
+        """Send bytes as they are and nothing after them, and return all that comes until the server ends it."""
+        received = b""
+        with suppress(OSError):  # The server may be through with us at any moment.
+            self.wire.sendall(data)
+            self.wire.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionError):
+            while chunk := self.wire.recv(65_536):
+                received += chunk
+        return received
 
     def call(self, arguments: str) -> dict[str, Any]:
         """Send an event, given as the JSON of its name and arguments, and return its ack."""

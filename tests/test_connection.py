@@ -280,6 +280,7 @@ NOT_AN_OBJECT = {
     "true": '["EVENT",true]',
     "null": '["EVENT",null]',
     "two arguments": '["EVENT",{},{}]',
+    "100 kB": f'["EVENT","{"x" * 100_000}"]',
     "deep JSON": '["EVENT",' + "[" * 400 + "]" * 400 + "]",
 }
 DEEP = '{"room_id":' * 400 + "1" + "}" * 400

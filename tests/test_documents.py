@@ -212,6 +212,26 @@ def test_the_permissions_document_says_who_may_do_what_in_a_room() -> None:
                 assert said == room_rights(role, room=room, here=here), f"{who} in a room: {name}"
 
 
+# threats
+
+
+def test_the_threats_document_has_every_row_and_what_holds_it() -> None:
+    expected = [
+        *(f"E{number}" for number in range(1, 13)),
+        *(f"K{number}" for number in range(1, 16)),
+        *(f"W-{number}" for number in range(1, 11)),
+    ]
+    table = [cells(line) for line in section("threats.md").splitlines() if re.match(r"\| [EKW]", line)]
+
+    assert [row for row, _what, _holds in table] == expected
+    for row, _what, holds in table:
+        named = re.findall(r"`(test_\w+\.py): (test_\w+)`", holds)
+        assert named or re.search(r"benchmark lines? W-", holds), row
+        for file, test in named:
+            code = (ROOT / "tests" / file).read_text(encoding="utf-8")
+            assert f"def {test}(" in code, f"{row} names {test}, which is not in {file}"
+
+
 # places
 
 

@@ -91,6 +91,8 @@ def test_who_does_not_read_is_let_go_and_the_others_go_on(
             lambda data: data == {**data, "person_id": house.id_of("cleo"), "online": False},
         )
         assert deaf.is_ended()
+    back = device("cleo").connect().send("message:changes", {"room_id": room, "after": 118})
+    assert [message["client_id"] for message in back["messages"]] == ["long-story-0118", "long-story-0119"]
     assert ada.send("room:list", {})["ok"] is True
     assert "does not take what is sent" in server.log()
     assert "Traceback" not in server.log()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import socketio
+from socketio.pubsub_manager import PubSubManager
 
 from homechat.serving.packet_guard import MALFORMED_MAX
 from tests.devices import MakeDevice, devices, live_people, live_windows, wait_until
@@ -74,6 +78,33 @@ def test_who_says_goodbye_cannot_keep_the_transport(device: MakeDevice, shared_h
         # Somebody who goes on talking would else be heard for ever.
         assert wait_until(lambda: not _can_send(socket))
     assert wait_until(lambda: not mine & live_windows(shared_house))
+
+
+class _Unpickled:
+    """Leaves a file behind when it is unpickled."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def __reduce__(self) -> tuple[type[Path.touch], tuple[Path]]:
+        return Path.touch, (self._file,)
+
+
+def test_what_other_processes_send_is_never_unpickled(tmp_path: Path) -> None:
+    arrived = [pickle.dumps(_Unpickled(tmp_path / "harm")), b"nonsense", '{"method": "nothing"}']
+
+    class Channel(PubSubManager):
+        def _listen(self) -> Iterator[str | bytes]:
+            yield from arrived
+            raise SystemExit
+
+    server = socketio.Server(async_mode="threading", client_manager=Channel(channel="tests"))
+    with pytest.raises(SystemExit):
+        server.manager._thread()
+
+    assert not (tmp_path / "harm").exists()
+    pickle.loads(arrived[0])
+    assert (tmp_path / "harm").exists(), "guard: it would have been seen"
 
 
 def _can_send(socket: RawSocket) -> bool:

@@ -7,7 +7,7 @@ import stat
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 import requests
@@ -203,6 +203,14 @@ def test_eventlet_patches_before_anything_else_is_imported():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
 
 
+def test_names_are_looked_up_by_the_system_and_not_by_eventlet():
+    code = (
+        "import sys; from homechat import server; server._patch_standard_library(); import socket; "
+        "sys.exit('eventlet.support.greendns' in sys.modules or 'dns' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
 def test_only_the_server_knows_eventlet():
     knowing = [
         str(file.relative_to(ROOT))
@@ -255,10 +263,24 @@ def test_garbage_is_refused_without_a_traceback(shared):
         assert "Traceback" not in shared.log(), garbage
 
 
-def test_a_request_that_is_no_http_gets_the_headers_too(shared):
-    reply = send(shared, b"hello there\r\n\r\n").decode()
-    assert reply.startswith("HTTP/1.1 400 Bad Request\r\n")
-    assert "\r\nContent-Security-Policy: default-src 'none'" in reply
+@pytest.mark.parametrize(
+    ("garbage", "statuses"),
+    [
+        (b"hello there\r\n\r\n", {400}),
+        (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", {414, 404, 401, 302}),
+        (b"GET / HTTP/1.1\r\nX: " + b"y" * 9000 + b"\r\n\r\n", {400, 431, 401, 302}),
+        (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 200 + b"\r\n", {400, 431}),
+        (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", {400}),
+        (b"POST / HTTP/1.1\r\nContent-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n", {400, 411}),
+    ],
+    ids=["no HTTP", "long address", "long header", "many headers", "length", "two lengths"],
+)
+def test_a_request_that_is_refused_before_it_is_read_gets_the_headers_too(shared, garbage, statuses):
+    reply = send(shared, garbage).decode().lower()
+    assert reply.startswith("http/1.1 ")
+    assert int(reply.split(" ")[1]) in statuses
+    assert "\r\ncontent-security-policy: default-src 'none'" in reply
+    assert "\r\nx-content-type-options: nosniff" in reply
 
 
 def test_a_url_that_is_too_long_is_refused(shared):
@@ -279,6 +301,54 @@ def test_a_chunked_body_is_refused(shared):
 def test_one_connection_carries_one_request(shared):
     request = b"GET /up HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n\r\n"
     assert send(shared, request * 3).count(b"HTTP/1.1 ") == 1
+
+
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "lies",
+    [
+        b"Transfer-Encoding: xchunked\r\n",
+        b"Transfer-Encoding: gzip, chunked\r\n",
+        b"Transfer-Encoding : chunked\r\n",
+        b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked\r\n",
+        b"Content-Length: 0\r\nTransfer-Encoding: chunked\r\n",
+        b"Content-Length: 0\r\nContent-Length: 47\r\n",
+        b"Content-Length: 47\r\nContent-Length: 0\r\n",
+        b"Content-Length: +0\r\n",
+    ],
+)
+def test_no_second_request_is_smuggled_in_behind_a_body(shared, lies):
+    head = b"POST /sign-in HTTP/1.1\r\nHost: localhost\r\nConnection: keep-alive\r\n"
+    before = len(shared.log())
+    reply = send(shared, head + lies + b"\r\n" + SMUGGLED, shut=True)
+    assert reply.count(b"HTTP/1.") == 1
+    assert shared.is_up()
+    assert "/smuggled" not in shared.log()[before:]
+
+
+def test_a_header_that_only_looks_like_a_proxys_is_not_believed(tmp_path, mode):
+    variables = {"HOMECHAT_ASYNC_MODE": mode, "HOMECHAT_TRUSTED_PROXY_COUNT": "1"}
+    with ServerProcess(tmp_path / "house", variables) as server:
+        send(server, b"GET /sign-in HTTP/1.1\r\nHost: localhost\r\nX_Forwarded_For: 192.0.2.66\r\n\r\n")
+        send(server, b"GET /sign-in HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 192.0.2.1\r\n\r\n")
+        assert "192.0.2.1" in server.log(), "guard: the proxy's own is believed, and it is logged"
+        assert "192.0.2.66" not in server.log()
+
+
+def test_a_crowd_that_never_finishes_its_headers_gets_nobody_locked_out_for_long(tmp_path, mode):
+    variables = {
+        "HOMECHAT_ASYNC_MODE": mode,
+        "HOMECHAT_MAX_CONNECTIONS": "40",
+        "HOMECHAT_REQUEST_SECONDS": "2",
+    }
+    with ServerProcess(tmp_path / "house", variables) as server, ExitStack() as stack:
+        for number in range(60):
+            crowd = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10))
+            crowd.sendall(b"GET /up HTTP/1.1\r\nX: y" if number % 2 else b"")
+        assert requests.get(f"{server.url}/up", timeout=10).text == "OK"
+        assert "Traceback" not in server.log()
 
 
 def test_headers_that_drip_in_are_cut_off(tmp_path):

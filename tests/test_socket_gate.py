@@ -1,8 +1,6 @@
 """The live connection before anybody has signed in: who may knock, how long they may stay, what nonsense does."""
 
 import base64
-import os
-import struct
 import time
 
 import pytest
@@ -12,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from homechat.serving.websocket_repairs import unmasked
+from tests.raw_socket import frame
 from tests.server_process import ServerProcess
 from tests.small_app import make_app, settings_for
 
@@ -118,12 +117,6 @@ def open_socket():
         connection.shutdown()
 
 
-def fragment(data, *, opcode, is_last=False):
-    mask = os.urandom(4)
-    head = struct.pack("!BBQ", (0x80 if is_last else 0) | opcode, 0x80 | 127, len(data))
-    return head + mask + unmasked(data, mask)
-
-
 def is_closed(connection):
     try:
         while True:
@@ -161,9 +154,9 @@ def test_a_message_in_many_pieces_is_bounded_as_a_whole(shared, open_socket):
     connection = open_socket(shared)
     connection.settimeout(5)
     try:
-        connection.sock.sendall(fragment(b"4" + b"a" * 29_999, opcode=1))
+        connection.sock.sendall(frame(b"4" + b"a" * 29_999, is_last=False))
         for _ in range(5):
-            connection.sock.sendall(fragment(b"a" * 30_000, opcode=0))
+            connection.sock.sendall(frame(b"a" * 30_000, opcode=0, is_last=False))
     except OSError:
         pass  # it was cut off while we still sent
     assert is_closed(connection)
