@@ -154,6 +154,7 @@ def cpu_seconds(pid: int) -> float:
 
 def calm_down(pid: int) -> None:
     """Wait until a process has nothing left to do: whoever has gone is still being told of."""
+    time.sleep(2.5)  # Whoever closes a window is only taken to have gone after a while.
     used = 1.0
     while used > 0.02:
         before = cpu_seconds(pid)
