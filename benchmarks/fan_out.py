@@ -5,32 +5,37 @@ from __future__ import annotations
 import time
 
 from benchmarks.crowd import Client, Crowd
-from benchmarks.figures import Figure, percentile
-from benchmarks.servers import Server, calm_down, cpu_seconds
+from benchmarks.figures import Figure, waits
+from benchmarks.processes import calm_down, cpu_seconds
+from benchmarks.servers import Server
 
-MESSAGES = 60
-POSTED = b'42["message:posted"'
+SIZES = (10, 100, 500)
+DELIVERIES = 30_000
+MESSAGES_MIN, MESSAGES_MAX = 40, 300
 
 
-def measure(server: Server, sockets: int, messages: int = MESSAGES) -> list[Figure]:
-    """Send messages one after the other to a room of so many sockets, the next when all have heard the last."""
+def measure(server: Server, sockets: int, *, share: float = 1.0) -> list[Figure]:
+    """Send messages one after the other to a room of so many sockets, the next when all have heard the last.
+
+    share: of the messages that a whole run takes, 0 to 1.
+    """
+    messages = int(max(MESSAGES_MIN, min(MESSAGES_MAX, DELIVERIES / sockets)) * share)
     calm_down(server.pid)
-    crowd = Crowd([server.client(number) for number in range(sockets)])
-    try:
-        crowd.rest(1.0)
+    with Crowd([server.client(number) for number in range(sockets)]) as crowd:
+        crowd.rest(0.5)
         _round(crowd, server, 1_000_000)  # What is loaded at the first message is not what is measured.
+        calm_down(server.pid)
         took: list[float] = []
-        cpu = cpu_seconds(server.pid)
+        own, cpu, began = time.process_time(), cpu_seconds(server.pid), time.perf_counter()
         for number in range(messages):
             took += _round(crowd, server, number)
-        cpu = cpu_seconds(server.pid) - cpu
-    finally:
-        crowd.close()
+        elapsed = time.perf_counter() - began
+        cpu, own = cpu_seconds(server.pid) - cpu, time.process_time() - own
     line = f"fan-out to {sockets}"
     return [
-        Figure(line, "delivery p50", percentile(took, 50) * 1e3, "ms"),
-        Figure(line, "delivery p99", percentile(took, 99) * 1e3, "ms"),
+        *waits(line, took, 50, 95, 99, what="delivery"),
         Figure(line, "CPU per delivery", cpu / (messages * sockets) * 1e6, "µs"),
+        Figure(line, "clients busy", own / elapsed * 100, "%"),
     ]
 
 
@@ -41,7 +46,7 @@ def _round(crowd: Crowd, server: Server, number: int) -> list[float]:
     crowd.clients[0].say(server.message(number))
 
     def heard(client: Client, packet: bytes, at: float) -> None:
-        if packet.startswith(POSTED):
+        if server.is_news(packet):
             took.append(at - began)
 
     assert crowd.listen(heard, lambda: len(took) == len(crowd.clients)), "not everybody heard it"

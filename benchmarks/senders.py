@@ -2,50 +2,58 @@
 
 from __future__ import annotations
 
-import re
 import time
 
 from benchmarks.crowd import Client, Crowd
-from benchmarks.figures import Figure, percentile
-from benchmarks.servers import Server, calm_down, cpu_seconds
+from benchmarks.figures import Figure, waits
+from benchmarks.processes import calm_down, cpu_seconds
+from benchmarks.servers import Server
 
 SECONDS = 5.0
-ACK = re.compile(rb"43(\d+)\[(.{0,12})")
 
 
-def measure(server: Server, senders: int, seconds: float = SECONDS) -> list[Figure]:
-    """Have so many senders in one room write for some seconds."""
+def measure(server: Server, senders: int, *, apart: bool = False, seconds: float = SECONDS) -> list[Figure]:
+    """Have so many senders write for some seconds, in one room together or each in a room of their own."""
     calm_down(server.pid)
-    crowd = Crowd([server.client(number) for number in range(senders)])
-    sent: dict[Client, float] = {}
-    took: list[float] = []
-    last = 0
+    rooms = {number: number + 1 if apart else 0 for number in range(senders)}
+    with Crowd([server.client(_person(number), room=room) for number, room in rooms.items()]) as crowd:
+        room_of = dict(zip(crowd.clients, rooms.values(), strict=True))
+        sent: dict[Client, float] = {}
+        took: list[float] = []
 
-    def say(client: Client) -> None:
-        nonlocal last
-        last += 1
-        sent[client] = time.perf_counter()
-        client.say(server.message(last))
+        def say(client: Client) -> None:
+            sent[client] = time.perf_counter()
+            client.say(server.message(len(took), room=room_of[client]))
 
-    def heard(client: Client, packet: bytes, at: float) -> None:
-        if found := ACK.match(packet):
-            assert b'"ok":true' in found[2], packet[:200]
-            took.append(at - sent[client])
-            say(client)
+        def heard(client: Client, packet: bytes, at: float) -> None:
+            if server.is_receipt(client, packet):
+                took.append(at - sent[client])
+                say(client)
 
-    try:
         crowd.rest(0.5)
-        cpu, began = cpu_seconds(server.pid), time.perf_counter()
+        calm_down(server.pid)
+        own, cpu, began = time.process_time(), cpu_seconds(server.pid), time.perf_counter()
         for client in crowd.clients:
             say(client)
         crowd.listen(heard, lambda: time.perf_counter() - began > seconds)
-        elapsed, cpu = time.perf_counter() - began, cpu_seconds(server.pid) - cpu
-    finally:
-        crowd.close()
-    line = f"{senders} senders" if senders > 1 else "1 sender"
+        elapsed = time.perf_counter() - began
+        cpu, own = cpu_seconds(server.pid) - cpu, time.process_time() - own
+    line = name(senders, apart=apart)
     return [
-        Figure(line, "stored and acknowledged", len(took) / elapsed, "a second", more_is_better=True),
-        Figure(line, "acknowledged p50", percentile(took, 50) * 1e3, "ms"),
-        Figure(line, "acknowledged p95", percentile(took, 95) * 1e3, "ms"),
+        Figure(line, "stored and acknowledged", len(took) / elapsed, "a second"),
+        *waits(line, took, 50, 95, what="acknowledged"),
         Figure(line, "CPU per message", cpu / len(took) * 1e3, "ms"),
+        Figure(line, "clients busy", own / elapsed * 100, "%"),
     ]
+
+
+def name(senders: int, *, apart: bool = False) -> str:
+    """Return what the line of the table is called."""
+    if senders == 1:
+        return "1 sender"
+    return f"{senders} senders, a room each" if apart else f"{senders} senders"
+
+
+def _person(number: int) -> int:
+    """Return who has the room with the next number to themselves."""
+    return number + 1

@@ -1,69 +1,89 @@
-"""The servers that are measured, each a process of its own on a processor of its own."""
+"""HomeChat as it is measured: a process of its own over a house with 100 people and many messages."""
 
 from __future__ import annotations
 
 import itertools
 import json
-import os
-import shutil
-import subprocess
 import tempfile
 import time
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol
 
+import sqlalchemy as sa
+
+from benchmarks import socket_io
 from benchmarks.crowd import Client
+from benchmarks.processes import SERVER_CPU, pin
+from benchmarks.socket_io import SocketIoClient
+from homechat import clock
 from homechat.accounts import sessions
 from homechat.accounts.actions import NewPerson, create_person
 from homechat.actor import Actor, Role
 from homechat.database import transaction
+from homechat.messages.models import Message
 from homechat.rooms.actions import welcome_home
+from homechat.rooms.models import Room
 from homechat.security import passwords
 from tests.house import PASSWORD, House, build_cast
-from tests.server_process import ServerProcess, free_port
+from tests.server_process import ServerProcess
 
-NODE_FOLDER = Path(__file__).parent / "peers" / "node"
-SERVER_CPU, LOAD_CPU = 0, 1
-SETTINGS = {
+PEOPLE = 100
+STORED = 100_000
+ROOMS = 50
+"""How many rooms there are beside the one that everybody is in; number 3 belongs to person 3 alone."""
+# What one person may do in a minute would end most measurements after a second.
+GENEROUS = {
     "HOMECHAT_MESSAGES_PER_MINUTE": "10000",
     "HOMECHAT_SOCKETS_PER_PERSON": "100",
     "HOMECHAT_SIGN_IN_LIMIT": "10000/minute",
     "HOMECHAT_SIGN_IN_ADDRESS_LIMIT": "10000/minute",
+    "HOMECHAT_PAGE_LIMIT": "100000/minute",
 }
-TICKS = os.sysconf("SC_CLK_TCK")
-_ids = itertools.count(1)
+_numbers = itertools.count(1)
 
 
 class Server(Protocol):
-    """What does the work."""
+    """Something that stores messages, says so, and tells who is in the room.
+
+    started_in: seconds until it took connections.  Rooms: 0 is everybody's, 1 to `ROOMS` are there besides.
+    """
 
     name: str
     pid: int
+    started_in: float
 
-    def client(self, number: int) -> Client:
-        """Return a connected client that is in the room; each number is a person, as far as there are people."""
+    def client(self, number: int, *, room: int = 0) -> Client:
+        """Return a connected client that hears what is said in the room; each number is a person."""
 
-    def message(self, number: int) -> bytes:
-        """Return the event that sends a new message, to be acknowledged under this number."""
+    def message(self, number: int, *, room: int = 0) -> bytes:
+        """Return the packet that sends a new message with this number in it."""
+
+    def is_news(self, packet: bytes) -> bool:
+        """Return whether a packet tells of a new message."""
+
+    def is_receipt(self, client: Client, packet: bytes) -> bool:
+        """Return whether a packet says to its client that the message it sent is stored."""
 
     def close(self) -> None: ...
 
 
 class HomeChat:
-    """HomeChat over SQLite, as `bin/run` serves it."""
+    """HomeChat over SQLite, as `bin/run` serves it. settings: HOMECHAT_* that differ from what they are by default."""
 
     name = "HomeChat"
 
-    def __init__(self, people: int) -> None:
+    def __init__(self, *, people: int = PEOPLE, stored: int = STORED, settings: dict[str, str]) -> None:
         self._stack = ExitStack()
-        self.folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory())) / "data"
-        build_cast(self.folder)
-        self.house = House(self.folder)
+        folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory())) / "data"
+        build_cast(folder)
+        self.house = House(folder)
         self.names = ["ada", *_move_in(self.house, people - 1)]
-        self.room = self.house.home().id
+        self.rooms = [self.house.home().id, *self._make_rooms()]
+        _fill(self.house, self.rooms[0], [self.house.id_of(name) for name in self.names], stored)
         self._cookies: dict[int, str] = {}
-        self.process = ServerProcess(self.folder, SETTINGS)
+        self.process = ServerProcess(folder, settings)
         began = time.perf_counter()
         self.process.start()
         self.started_in = time.perf_counter() - began
@@ -85,86 +105,41 @@ class HomeChat:
             self._cookies[person] = f"{self.house.settings.session_cookie_name}={secret}"
         return self._cookies[person]
 
-    def client(self, number: int) -> Client:
-        return Client(self.url, self.cookie(number))
+    def client(self, number: int, *, room: int = 0) -> SocketIoClient:
+        return SocketIoClient(self.url, self.cookie(number))
 
-    def message(self, number: int) -> bytes:
-        data = {"room_id": self.room, "body": _words(number), "client_id": f"bench-{next(_ids):08d}"}
-        return f'42{number}["message:send",{json.dumps(data)}]'.encode()
+    def message(self, number: int, *, room: int = 0) -> bytes:
+        return self.long_message(words(number), room=room)
+
+    def long_message(self, body: str, *, room: int = 0) -> bytes:
+        """Return the packet that sends this."""
+        data = {"room_id": self.rooms[room], "body": body, "client_id": new_id()}
+        return f'421["message:send",{json.dumps(data, ensure_ascii=False)}]'.encode()
+
+    def is_news(self, packet: bytes) -> bool:
+        return socket_io.is_news(packet)
+
+    def is_receipt(self, client: Client, packet: bytes) -> bool:
+        return socket_io.is_receipt(packet)
 
     def close(self) -> None:
         self._stack.close()
 
-
-class Node:
-    """A plain Node.js Socket.IO server with better-sqlite3, which stores, acknowledges and tells, and no more."""
-
-    name = "Node.js"
-
-    def __init__(self) -> None:
-        self._stack = ExitStack()
-        folder = self._stack.enter_context(tempfile.TemporaryDirectory())
-        self.url = f"http://localhost:{(port := free_port())}"
-        command = ["node", str(NODE_FOLDER / "server.js"), str(port), str(Path(folder) / "peer.db")]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        self.pid = self.process.pid
-        pin(self.pid, SERVER_CPU)
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == b"ready\n"
-
-    def client(self, number: int) -> Client:
-        return Client(self.url)
-
-    def message(self, number: int) -> bytes:
-        data = {"body": _words(number), "client_id": f"bench-{next(_ids):08d}"}
-        return f'42{number}["message:send",{json.dumps(data)}]'.encode()
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-        self._stack.close()
+    def _make_rooms(self) -> list[int]:
+        owners = self.names[1 : ROOMS + 1]
+        return [self.house.room(name, name=f"Room {number}") for number, name in enumerate(owners)]
 
 
-def install_node_peer() -> str:
-    """Install what the peer needs; return why it cannot be had, or nothing."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        return "node and npm are not installed"
-    if not (NODE_FOLDER / "node_modules" / "better-sqlite3").is_dir():
-        done = subprocess.run(
-            ["npm", "ci", "--silent"], cwd=NODE_FOLDER, capture_output=True, text=True, check=False
-        )
-        if done.returncode != 0:
-            return f"npm ci failed: {done.stderr.strip()[-200:]}"
-    return ""
+def words(number: int) -> str:
+    """Return what is written in each message: 100 characters, with a little of what is marked up."""
+    return (
+        f"Message {number}: my train is on time, for once. Home in **twenty minutes**. Shall I get the milk?"
+    )
 
 
-def pin(pid: int, cpu: int) -> None:
-    """Keep a process and all its threads on one processor, where there are several."""
-    if len(os.sched_getaffinity(0)) < 2:
-        return
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(task.name), {cpu})
-
-
-def cpu_seconds(pid: int) -> float:
-    """Return how much processor time a process has used so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def calm_down(pid: int) -> None:
-    """Wait until a process has nothing left to do: whoever has gone is still being told of."""
-    time.sleep(2.5)  # Whoever closes a window is only taken to have gone after a while.
-    used = 1.0
-    while used > 0.02:
-        before = cpu_seconds(pid)
-        time.sleep(0.5)
-        used = cpu_seconds(pid) - before
-
-
-def resident_bytes(pid: int) -> int:
-    """Return how much memory a process holds."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def new_id() -> str:
+    """Return an id that no other message of this run has."""
+    return f"bench-{next(_numbers):08d}"
 
 
 def _move_in(house: House, people: int) -> list[str]:
@@ -180,7 +155,23 @@ def _move_in(house: House, people: int) -> list[str]:
     return names
 
 
-def _words(number: int) -> str:
-    return (
-        f"Message {number}: my train is on time, for once. Home in **twenty minutes**. Shall I get the milk?"
-    )
+def _fill(house: House, room_id: int, author_ids: list[int], messages: int) -> None:
+    """Put messages into a room, as if they had been written over the last months, one each minute."""
+    began = clock.now() - timedelta(minutes=messages + 1)
+    with house.rows(), transaction() as session:
+        room = session.get_one(Room, room_id)
+        stored = [
+            {
+                "room_id": room.id,
+                "seq": room.last_seq + number,
+                "changed_seq": room.last_seq + number,
+                "author_id": author_ids[number % len(author_ids)],
+                "client_id": f"stored-{number:08d}",
+                "body": f"Number {number}: the **plumber** comes on Thursday, will somebody be there?",
+                "created_at": began + timedelta(minutes=number),
+            }
+            for number in range(1, messages + 1)
+        ]
+        if stored:
+            session.execute(sa.insert(Message), stored)
+        room.last_seq += messages
