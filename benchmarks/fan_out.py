@@ -7,7 +7,7 @@ import time
 from benchmarks.crowd import Client, Crowd
 from benchmarks.figures import Figure, waits
 from benchmarks.processes import calm_down, cpu_seconds
-from benchmarks.servers import Server
+from benchmarks.servers import Server, let_settle
 
 SIZES = (10, 100, 500)
 DELIVERIES = 30_000
@@ -20,9 +20,8 @@ def measure(server: Server, sockets: int, *, share: float = 1.0) -> list[Figure]
     share: of the messages that a whole run takes, 0 to 1.
     """
     messages = int(max(MESSAGES_MIN, min(MESSAGES_MAX, DELIVERIES / sockets)) * share)
-    calm_down(server.pid)
     with Crowd([server.client(number) for number in range(sockets)]) as crowd:
-        crowd.rest(0.5)
+        crowd.rest(0.3)
         _round(crowd, server, 1_000_000)  # What is loaded at the first message is not what is measured.
         calm_down(server.pid)
         took: list[float] = []
@@ -31,6 +30,7 @@ def measure(server: Server, sockets: int, *, share: float = 1.0) -> list[Figure]
             took += _round(crowd, server, number)
         elapsed = time.perf_counter() - began
         cpu, own = cpu_seconds(server.pid) - cpu, time.process_time() - own
+    let_settle(server)
     line = f"fan-out to {sockets}"
     return [
         *waits(line, took, 50, 95, 99, what="delivery"),

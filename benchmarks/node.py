@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks import socket_io
 from benchmarks.crowd import Client
-from benchmarks.processes import SERVER_CPU, Missing, pin
+from benchmarks.processes import Missing, on_server_cpu
 from benchmarks.servers import new_id, words
 from benchmarks.socket_io import SocketIoClient
 from tests.server_process import free_port
@@ -24,24 +24,24 @@ class Node:
     """It stores, acknowledges and tells, and no more. Raises Missing when it cannot be installed."""
 
     name = "Node.js"
+    grace_seconds = 0.0
 
     def __init__(self) -> None:
         _install()
         self._stack = ExitStack()
         folder = self._stack.enter_context(tempfile.TemporaryDirectory())
         self.url = f"http://localhost:{(port := free_port())}"
-        began = time.perf_counter()
-        self._process = subprocess.Popen(
-            ["node", str(FOLDER / "server.js"), str(port), str(Path(folder) / "peer.db")],
-            stdout=subprocess.PIPE,
-        )
+        command = ["node", str(FOLDER / "server.js"), str(port), str(Path(folder) / "peer.db")]
+        with on_server_cpu():
+            began = time.perf_counter()
+            self._process = subprocess.Popen(command, stdout=subprocess.PIPE)
+            assert self._process.stdout is not None
+            is_ready = self._process.stdout.readline() == b"ready\n"
+            self.started_in = time.perf_counter() - began
         self.pid = self._process.pid
-        assert self._process.stdout is not None
-        if self._process.stdout.readline() != b"ready\n":
+        if not is_ready:
             self.close()
             raise Missing("its server does not start")
-        self.started_in = time.perf_counter() - began
-        pin(self.pid, SERVER_CPU)
 
     def client(self, number: int, *, room: int = 0) -> SocketIoClient:
         return SocketIoClient(self.url, query=f"&room={room}")

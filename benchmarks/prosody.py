@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks import xmpp
 from benchmarks.crowd import Client
-from benchmarks.processes import SERVER_CPU, Missing, pin
+from benchmarks.processes import Missing, on_server_cpu
 from benchmarks.servers import new_id, words
 from benchmarks.xmpp import XmppClient
 from tests.server_process import free_port
@@ -25,6 +25,7 @@ class Prosody:
     """A message that comes back to its sender is stored. Raises Missing when the server is not there."""
 
     name = "Prosody"
+    grace_seconds = 0.0
 
     def __init__(self) -> None:
         program = shutil.which("prosody")
@@ -37,21 +38,21 @@ class Prosody:
         config.write_text(
             CONFIG.read_text().replace("@FOLDER@", str(folder)).replace("@PORT@", str(self.port))
         )
-        began = time.perf_counter()
-        with (folder / "log").open("wb") as log:
+        with on_server_cpu(), (folder / "log").open("wb") as log:
+            began = time.perf_counter()
             self._process = subprocess.Popen(
                 [program, "-F", "--config", str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
+            is_up = self._is_up(until=began + START_SECONDS)
+            self.started_in = time.perf_counter() - began
         self.pid = self._process.pid
-        if not self._is_up(until=began + START_SECONDS):
+        if not is_up:
             said = (folder / "log").read_text(errors="replace").strip()[-300:]
             self.close()
             raise Missing(f"it does not start: {said}")
-        self.started_in = time.perf_counter() - began
-        pin(self.pid, SERVER_CPU)
 
     def client(self, number: int, *, room: int = 0) -> XmppClient:
         return XmppClient(self.port, room=f"room{room}", name=f"person{number}")

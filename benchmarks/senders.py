@@ -7,14 +7,13 @@ import time
 from benchmarks.crowd import Client, Crowd
 from benchmarks.figures import Figure, waits
 from benchmarks.processes import calm_down, cpu_seconds
-from benchmarks.servers import Server
+from benchmarks.servers import Server, let_settle
 
 SECONDS = 5.0
 
 
 def measure(server: Server, senders: int, *, apart: bool = False, seconds: float = SECONDS) -> list[Figure]:
     """Have so many senders write for some seconds, in one room together or each in a room of their own."""
-    calm_down(server.pid)
     rooms = {number: number + 1 if apart else 0 for number in range(senders)}
     with Crowd([server.client(_person(number), room=room) for number, room in rooms.items()]) as crowd:
         room_of = dict(zip(crowd.clients, rooms.values(), strict=True))
@@ -30,7 +29,7 @@ def measure(server: Server, senders: int, *, apart: bool = False, seconds: float
                 took.append(at - sent[client])
                 say(client)
 
-        crowd.rest(0.5)
+        crowd.rest(0.3)
         calm_down(server.pid)
         own, cpu, began = time.process_time(), cpu_seconds(server.pid), time.perf_counter()
         for client in crowd.clients:
@@ -38,6 +37,7 @@ def measure(server: Server, senders: int, *, apart: bool = False, seconds: float
         crowd.listen(heard, lambda: time.perf_counter() - began > seconds)
         elapsed = time.perf_counter() - began
         cpu, own = cpu_seconds(server.pid) - cpu, time.process_time() - own
+    let_settle(server)
     line = name(senders, apart=apart)
     return [
         Figure(line, "stored and acknowledged", len(took) / elapsed, "a second"),

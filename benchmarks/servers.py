@@ -15,12 +15,13 @@ import sqlalchemy as sa
 
 from benchmarks import socket_io
 from benchmarks.crowd import Client
-from benchmarks.processes import SERVER_CPU, pin
+from benchmarks.processes import calm_down, on_server_cpu
 from benchmarks.socket_io import SocketIoClient
 from homechat import clock
 from homechat.accounts import sessions
 from homechat.accounts.actions import NewPerson, create_person
 from homechat.actor import Actor, Role
+from homechat.connection import OFFLINE_GRACE_SECONDS
 from homechat.database import transaction
 from homechat.messages.models import Message
 from homechat.rooms.actions import welcome_home
@@ -47,12 +48,14 @@ _numbers = itertools.count(1)
 class Server(Protocol):
     """Something that stores messages, says so, and tells who is in the room.
 
-    started_in: seconds until it took connections.  Rooms: 0 is everybody's, 1 to `ROOMS` are there besides.
+    started_in: seconds until it took connections.  grace_seconds: for how long it keeps to itself that somebody left.
+    Rooms: 0 is everybody's, 1 to `ROOMS` are there besides.
     """
 
     name: str
     pid: int
     started_in: float
+    grace_seconds: float
 
     def client(self, number: int, *, room: int = 0) -> Client:
         """Return a connected client that hears what is said in the room; each number is a person."""
@@ -73,6 +76,7 @@ class HomeChat:
     """HomeChat over SQLite, as `bin/run` serves it. settings: HOMECHAT_* that differ from what they are by default."""
 
     name = "HomeChat"
+    grace_seconds = OFFLINE_GRACE_SECONDS
 
     def __init__(self, *, people: int = PEOPLE, stored: int = STORED, settings: dict[str, str]) -> None:
         self._stack = ExitStack()
@@ -84,13 +88,13 @@ class HomeChat:
         _fill(self.house, self.rooms[0], [self.house.id_of(name) for name in self.names], stored)
         self._cookies: dict[int, str] = {}
         self.process = ServerProcess(folder, settings)
-        began = time.perf_counter()
-        self.process.start()
-        self.started_in = time.perf_counter() - began
+        with on_server_cpu():
+            began = time.perf_counter()
+            self.process.start()
+            self.started_in = time.perf_counter() - began
         self._stack.callback(self.process.kill)
         assert self.process.process is not None
         self.pid = self.process.process.pid
-        pin(self.pid, SERVER_CPU)
 
     @property
     def url(self) -> str:
@@ -128,6 +132,13 @@ class HomeChat:
     def _make_rooms(self) -> list[int]:
         owners = self.names[1 : ROOMS + 1]
         return [self.house.room(name, name=f"Room {number}") for number, name in enumerate(owners)]
+
+
+def let_settle(server: Server) -> None:
+    """Wait until a server has done all that it has to do after a crowd has left."""
+    calm_down(server.pid)
+    time.sleep(server.grace_seconds)
+    calm_down(server.pid)
 
 
 def words(number: int) -> str:
