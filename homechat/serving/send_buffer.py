@@ -48,7 +48,7 @@ class BoundedSocket(engineio_socket.Socket):  # type: ignore[misc]
                 self._waiting_bytes += len(packet.encode())  # ASCII; encoded once for all who get it
         if waiting > SEND_BUFFER_BYTES:
             self._drop()
-        elif waiting or not self._is_direct(packet) or not self._written_at_once(packet):
+        elif waiting or self._writes is None or not self._written_at_once(packet, self._writes):
             super().send(packet)
 
     def close(self, wait: bool = True, abort: bool = False, reason: Any = None) -> None:
@@ -62,32 +62,27 @@ class BoundedSocket(engineio_socket.Socket):  # type: ignore[misc]
         with self._turn:
             self._waiting_bytes -= count
 
-    def end_frame(self, write: Callable[[bytes], object], rest: bytes) -> None:
-        """Write the rest of a frame of which the beginning is written."""
-        assert self._writes is not None
-        self._writes.end(write, rest)
-
     def _websocket_handler(self, ws: Any) -> Any:
         self._wire = ws.socket if hasattr(ws, "socket") else ws.ws.sock
         self._writes = _DirectWrites.to(ws)
         return super()._websocket_handler(_Counting(ws, self))
 
-    def _is_direct(self, packet: Packet) -> bool:
-        """Only messages are: engineio ends a connection whose queue is empty for long, and its pings keep it alive."""
-        return self._writes is not None and packet.packet_type == MESSAGE and not self.closing
+    def _written_at_once(self, packet: Packet, writes: "_DirectWrites") -> bool:
+        """Write a packet, or begin to and queue the rest; return False if nothing of it was written.
 
-    def _written_at_once(self, packet: Packet) -> bool:
-        """Write a packet, or begin to and queue the rest; return False if nothing of it was written."""
-        assert self._writes is not None
+        Only messages are: engineio ends a connection whose queue is empty for long, and its pings keep it alive.
+        """
+        if packet.packet_type != MESSAGE or self.closing:
+            return False
         if not self.check_ping_timeout():
             return True  # It has ended.
         frame = _frame_of(packet)
-        count = self._writes.begin(frame)
+        count = writes.begin(frame)
         if not count:
             return False
         self.written(len(packet.encode()))
         if count < len(frame):
-            rest = _Rest(frame[count:])
+            rest = writes.rest(frame[count:])
             self._waiting_bytes += len(rest)
             self.queue.put(rest)
         return True
@@ -134,30 +129,28 @@ class _DirectWrites:
     def begin(self, frame: bytes) -> int:
         """Write what the system takes of a frame, and return how much that was.
 
-        If it was a part, the lock stays taken, so that no pong gets into the middle, until `end`.
+        If it was a part, the lock stays taken, so that no pong gets into the middle, until the end of `rest`.
         """
         if not self._turn.acquire(blocking=False):
             return 0
         count = 0
-        try:
+        with suppress(OSError):  # It takes nothing now, or never again, as the queue will find.
             count = self._wire.send(frame)
-        except OSError:  # It takes nothing now, or never again, as the queue will find.
-            pass
-        finally:
-            if count in (0, len(frame)):
-                self._turn.release()
+        if count in (0, len(frame)):
+            self._turn.release()
         return count
 
-    def end(self, write: Callable[[bytes], object], rest: bytes) -> None:
-        """Write the rest of a frame by `write`, however long it takes."""
-        try:
-            write(rest)
-        finally:
-            self._turn.release()
+    def rest(self, data: bytes) -> "_Rest":
+        """Return what is left of a frame that was begun."""
+        rest = _Rest(data)
+        rest.end = self._turn.release
+        return rest
 
 
 class _Rest(bytes):
-    """What is left of a frame; in engineio's queue it is a packet that encodes to itself."""
+    """What is left of a frame; in engineio's queue it is a packet that encodes to itself. `end` is for afterwards."""
+
+    end: Callable[[], object]
 
     def encode(self) -> "_Rest":
         return self
@@ -172,7 +165,10 @@ class _Counting:
 
     def send(self, message: str | bytes) -> None:
         if isinstance(message, _Rest):
-            self._connection.end_frame(self._ws.socket.sendall, message)
+            try:
+                self._ws.socket.sendall(message)
+            finally:
+                message.end()
         else:
             self._ws.send(message)
         self._connection.written(len(message))
