@@ -13,7 +13,7 @@ SECONDS = 5.0
 
 
 def measure(server: Server, senders: int, *, apart: bool = False, seconds: float = SECONDS) -> list[Figure]:
-    """Have so many senders write for some seconds, once each at least, in one room together or each in a room of their own."""
+    """Have so many senders write for some seconds, each once at least, in one room together or `apart`."""
     rooms = {number: number + 1 if apart else 0 for number in range(senders)}
     with Crowd([server.client(_person(number), room=room) for number, room in rooms.items()]) as crowd:
         room_of = dict(zip(crowd.clients, rooms.values(), strict=True))
