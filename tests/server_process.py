@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 15
 STALL_MS_MAX = 250
+TRACEBACK_SHOWN = 4_000
 
 
 class ServerProcess:
@@ -107,6 +108,12 @@ class ServerProcess:
     def log(self) -> str:
         """Return all that the server has written, to stdout and stderr."""
         return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
+
+    def assert_no_traceback(self, since: int = 0) -> None:
+        """Fail if the server wrote of an error that nobody caught, from the character `since` of its log on."""
+        written = self.log()[since:]
+        found = written.find("Traceback")
+        assert found < 0, written[found : found + TRACEBACK_SHOWN].replace("\\n", "\n")
 
     def stalls(self) -> list[dict[str, Any]]:
         """Return the log lines of the server's watchdog so far."""

@@ -104,7 +104,7 @@ def test_a_server_that_is_asked_to_stop_answers_what_it_has_begun(house: House) 
         assert person.ended.wait(STOP_SECONDS)
     acked = {client_id for sender in senders for client_id in sender.acked}
     assert {client_id for client_id, _, _ in _stored(house, room)} == acked
-    assert "Traceback" not in server.log()
+    server.assert_no_traceback()
 
 
 @contextmanager

@@ -11,7 +11,10 @@ import pytest
 from socketio.exceptions import ConnectionError as RefusedError
 
 from homechat.accounts import sessions
+from homechat.actor import Role
+from homechat.connection import look_again
 from homechat.database import sqlite_driver as sqlite3
+from homechat.realtime.live_sockets import LiveSocket, live_sockets
 from homechat.rooms.actions import remove_member
 from homechat.security.policy import RoomKind
 from tests.conftest import GENEROUS_LIMITS
@@ -265,6 +268,20 @@ def test_thirty_live_sockets_are_cut_from_the_shell(house: House) -> None:
             _assert_ended(window, reason="revoked")
         settle(ada)
         ada.close()
+
+
+def test_looking_again_passes_over_a_socket_that_has_just_gone(house: House) -> None:
+    room = house.room("ada", "ben", name="Just gone")
+    device = new_device("http://localhost", house, "ben")
+    gone = LiveSocket("gone", house.id_of("ben"), _session_id(device, house), Role.MEMBER)
+
+    def look() -> None:
+        assert live_sockets().add(gone, at_most=20)
+        look_again()
+
+    house.act(look)
+
+    assert room in gone.rooms, "guard: it was looked at"
 
 
 def _assert_ended(person: Talker, *, reason: str) -> None:

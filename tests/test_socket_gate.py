@@ -139,7 +139,7 @@ def test_nonsense_ends_the_connection_or_nothing(shared, open_socket, nonsense):
     connection = open_socket(shared)
     connection.send(nonsense)
     assert shared.is_up()
-    assert "Traceback" not in shared.log()
+    shared.assert_no_traceback()
 
 
 def test_a_frame_that_makes_no_sense_ends_the_connection_at_once(shared, open_socket):
@@ -147,7 +147,7 @@ def test_a_frame_that_makes_no_sense_ends_the_connection_at_once(shared, open_so
     connection.send("x")
     connection.settimeout(5)
     assert is_closed(connection)
-    assert "Traceback" not in shared.log()
+    shared.assert_no_traceback()
 
 
 def test_a_message_in_many_pieces_is_bounded_as_a_whole(shared, open_socket):
@@ -161,7 +161,7 @@ def test_a_message_in_many_pieces_is_bounded_as_a_whole(shared, open_socket):
         pass  # it was cut off while we still sent
     assert is_closed(connection)
     assert shared.is_up()
-    assert "Traceback" not in shared.log()
+    shared.assert_no_traceback()
 
 
 def test_strangers_of_one_address_get_few_places_and_not_for_long(tmp_path, open_socket):
@@ -175,7 +175,7 @@ def test_strangers_of_one_address_get_few_places_and_not_for_long(tmp_path, open
         assert 5 < time.monotonic() - began < 19
         open_socket(server)
         assert requests.get(f"{server.url}/up", timeout=5).ok
-        assert "Traceback" not in server.log()
+        server.assert_no_traceback()
 
 
 def test_all_addresses_of_one_household_share_their_places(tmp_path, open_socket):

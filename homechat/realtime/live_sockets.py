@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from flask import current_app
@@ -67,9 +68,10 @@ def live_sockets() -> LiveSockets:
 
 
 def listen(socket: LiveSocket, room_id: int) -> None:
-    """Have one socket hear a room."""
+    """Have one socket hear a room. Nothing happens when it has gone in the meantime."""
     socket.rooms.add(room_id)
-    socketio.server.enter_room(socket.sid, room_audience(room_id), namespace=NAMESPACE)
+    with suppress(KeyError, ValueError):  # Socket.IO does not know it any more.
+        socketio.server.enter_room(socket.sid, room_audience(room_id), namespace=NAMESPACE)
 
 
 def stop_listening(socket: LiveSocket, room_id: int) -> None:

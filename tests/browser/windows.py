@@ -149,4 +149,4 @@ def windows_of(browser: Browser, server: ServerProcess, **options: bool) -> Iter
     finally:
         windows.close()
     assert not windows.troubles()
-    assert not [line for line in server.log().splitlines() if "Traceback" in line]
+    server.assert_no_traceback()

@@ -90,4 +90,4 @@ def test_two_people_talk_through_traefik(house, enter):
     )
     cookies = {cookie["name"]: cookie for cookie in ada.context.cookies()}
     assert cookies["__Host-homechat"]["secure"]
-    assert "Traceback" not in house.log()
+    house.assert_no_traceback()
