@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -16,7 +17,7 @@ from homechat.accounts import sessions
 from homechat.accounts.models import LoginSession, User
 from homechat.actor import Role
 from homechat.config import Settings
-from homechat.database import db, transaction
+from homechat.database import db, on_commit, transaction
 from homechat.doors.events import Json, Sender, UnderWay, dispatch
 from homechat.doors.people import client_address, client_user_agent, settings
 from homechat.errors import TooMany, Unavailable
@@ -150,24 +151,45 @@ def say_goodbye() -> None:
 
 
 def look_again() -> None:
-    """Compare every socket of this process with the database: end those signed out, narrow or widen the others."""
+    """Compare every socket of this process with the database: end those signed out, narrow or widen the others.
+
+    What was read is acted upon in its turn, after all that was stored before and before all that is stored later:
+    else somebody who was just taken out of a room could be put back by what was true a moment ago.
+    """
+    try:
+        with transaction():
+            on_commit(_comparison())
+    except Unavailable:  # Nothing can be written, so nothing changes under us either.
+        db.session.rollback()
+        _comparison()()
+
+
+def _comparison() -> Callable[[], None]:
+    """Read how far every socket may hear, and return what brings it about."""
     sockets = live_sockets().all()
     roles = sessions.roles_by_live_session([socket.session_id for socket in sockets])
     rooms = room_ids_by_person({socket.user_id for socket in sockets})
-    for socket in sockets:
-        role = roles.get(socket.session_id)
-        if role is None:
-            revocation.cut([socket], reason="revoked", sentence=_("This device was signed out."))
-        elif role is not socket.role:
-            sentence = _("What you may do here has changed. Please reload.")
-            revocation.cut([socket], reason="role_changed", sentence=sentence)
-        else:
-            for room_id in socket.rooms - rooms[socket.user_id]:
-                stop_listening(socket, room_id)
-                tell(RoomLeft(room_id=room_id), socket.sid)
-            for room_id in rooms[socket.user_id] - socket.rooms:
-                listen(socket, room_id)
-                show_room(room_id, socket.user_id, socket.sid)
+
+    def bring_about() -> None:
+        for socket in sockets:
+            _adjust(socket, roles.get(socket.session_id), rooms[socket.user_id])
+
+    return bring_about
+
+
+def _adjust(socket: LiveSocket, role: Role | None, rooms: set[int]) -> None:
+    if role is None:
+        revocation.cut([socket], reason="revoked", sentence=_("This device was signed out."))
+    elif role is not socket.role:
+        sentence = _("What you may do here has changed. Please reload.")
+        revocation.cut([socket], reason="role_changed", sentence=sentence)
+    else:
+        for room_id in socket.rooms - rooms:
+            stop_listening(socket, room_id)
+            tell(RoomLeft(room_id=room_id), socket.sid)
+        for room_id in rooms - socket.rooms:
+            listen(socket, room_id)
+            show_room(room_id, socket.user_id, socket.sid)
 
 
 def _let_in() -> LiveSocket:

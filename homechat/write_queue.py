@@ -10,9 +10,10 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import Context, copy_context
+from contextvars import Context, ContextVar, copy_context
 
 from sqlalchemy.engine import Connection
 
@@ -26,6 +27,8 @@ PATIENCE_SECONDS = (0.01, 0.1)
 
 Callback = Callable[[], object]
 
+_in_callback: ContextVar[bool] = ContextVar("homechat_in_callback", default=False)
+
 
 class WriteQueue:
     """The writers of one database in this process. `waiting`: how many wait for their turn."""
@@ -36,6 +39,8 @@ class WriteQueue:
         self.waiting = 0
         self._group: _Group | None = None
         self._patience = PATIENCE_SECONDS[0]
+        self._stored: deque[_Group] = deque()
+        self._telling = threading.Lock()
 
     @property
     def is_writing(self) -> bool:
@@ -53,7 +58,10 @@ class WriteQueue:
         begin: opens a connection in a transaction that may write.
         waits: False to raise Unavailable at once when it is somebody else's turn.
         Raises what `begin` raises, and Unavailable when COMMIT fails: then nothing of the group is stored.
+        RuntimeError within a callback: all who wrote later wait for it, and it would wait for them.
         """
+        if _in_callback.get():
+            raise RuntimeError("what hangs on a commit cannot write; start a task of its own for that")
         self._take(waits=waits)
         writer = _Writer(callbacks)
         try:
@@ -61,8 +69,7 @@ class WriteQueue:
             yield group.connection
             group.writers.append(writer)
         finally:
-            if stored := self._leave():
-                stored.tell()
+            self._leave()
         writer.wait()
 
     def _take(self, *, waits: bool) -> None:
@@ -75,23 +82,36 @@ class WriteQueue:
             self._turn.acquire()
         except BaseException:  # The task is being ended; a group may have counted on it.
             self._count(-1)
-            if self._turn.acquire(blocking=False) and (stored := self._leave()):
-                stored.tell()
+            if self._turn.acquire(blocking=False):
+                self._leave()
             raise
         self._count(-1)
 
-    def _leave(self) -> _Group | None:
-        """End the turn, and return the group if it was stored with it."""
+    def _leave(self) -> None:
+        """End the turn; if nobody else takes part in the group, store it and tell everybody in it."""
         try:
             group = self._group
             if group is None or (self.waiting and group.takes_more(self._patience)):
-                return None
+                return
             self._group = None
             least, most = PATIENCE_SECONDS
             self._patience = min(max(group.store(), least), most)
-            return group
+            self._stored.append(group)
         finally:
             self._turn.release()
+        self._tell_stored()
+
+    def _tell_stored(self) -> None:
+        """Tell the groups that are stored, one after the other; whoever comes meanwhile leaves theirs to us."""
+        ended: BaseException | None = None
+        while self._stored and self._telling.acquire(blocking=False):
+            try:
+                while self._stored:
+                    ended = self._stored.popleft().tell() or ended
+            finally:
+                self._telling.release()
+        if ended is not None:
+            raise ended
 
     def _count(self, change: int) -> None:
         with self._counting:
@@ -109,9 +129,11 @@ class _Writer:
 
     def tell(self, error: Exception | None) -> None:
         self._error = error
-        if error is None:
-            self._context.run(self._call_back)
-        self._is_told.set()
+        try:
+            if error is None:
+                self._context.run(self._call_back)
+        finally:
+            self._is_told.set()
 
     def wait(self) -> None:
         self._is_told.wait()
@@ -119,6 +141,7 @@ class _Writer:
             raise Unavailable(CANNOT_STORE) from self._error
 
     def _call_back(self) -> None:
+        _in_callback.set(True)  # In this context, which is a copy for the callbacks alone.
         for callback in self._callbacks:
             try:
                 callback()
@@ -154,10 +177,18 @@ class _Group:
             self.connection.close()
         return time.monotonic() - began
 
-    def tell(self) -> None:
-        """Tell all writers, in the order in which they wrote, that it is stored, or why not."""
+    def tell(self) -> BaseException | None:
+        """Tell all writers, in the order in which they wrote, that it is stored, or why not.
+
+        Return what ended the task that tells, if anything did: the others wait to hear all the same.
+        """
+        ended: BaseException | None = None
         for writer in self.writers:
-            writer.tell(self._error)
+            try:
+                writer.tell(self._error)
+            except BaseException as error:
+                ended = error
+        return ended
 
     def _is_sound(self) -> bool:
         """Whether the transaction still stands. SQLite ends it by itself when the disk is full or broken."""

@@ -73,16 +73,20 @@ def test_people_are_told_after_it_is_stored_and_in_order(house: House) -> None:
     assert told == [("first", "Stored"), ("second", "Stored")]
 
 
-def test_a_callback_may_write_again(house: House) -> None:
+def test_a_callback_cannot_write(house: House) -> None:
+    refused: list[str] = []
+
     def rename_ben() -> None:
-        with transaction():
-            _rename("ben", "Also stored")
+        with pytest.raises(RuntimeError, match="a task of its own") as error, transaction():
+            _rename("ben", "Never stored")
+        refused.append(str(error.value))
 
     with house.app.app_context(), transaction():
         _rename("ada", "Stored")
         on_commit(rename_ben)
 
-    assert (_name_outside(house, "ada"), _name_outside(house, "ben")) == ("Stored", "Also stored")
+    assert len(refused) == 1
+    assert (_name_outside(house, "ada"), _name_outside(house, "ben")) == ("Stored", "Ben")
 
 
 def test_a_callback_that_breaks_hurts_nobody(house: House, caplog: pytest.LogCaptureFixture) -> None:

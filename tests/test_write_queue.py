@@ -136,6 +136,28 @@ def test_people_are_told_in_the_order_of_writing_each_as_who_they_are(house: Hou
     assert sorted(name for _, name in told) == sorted(f"{n}{n}" for n in range(6))
 
 
+def test_nobody_is_told_before_those_whose_commit_came_first(house: House, commits: list[str]) -> None:
+    told: list[str] = []
+    go_on = threading.Event()
+
+    def write(name: str, *, wait: bool) -> None:
+        with house.app.app_context(), transaction():
+            _raise_seq()
+            on_commit(lambda: (go_on.wait(10) if wait else None, told.append(name)))
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(write, "First", wait=True)
+        assert wait_until(lambda: len(commits) == 1)
+        second = threads.submit(write, "Second", wait=False)
+        assert wait_until(lambda: len(commits) == 2), "the second one is stored while the first is being told"
+        assert told == []
+        go_on.set()
+        first.result(10)
+        second.result(10)
+
+    assert told == ["First", "Second"]
+
+
 def test_who_does_not_want_to_wait_does_not(house: House) -> None:
     outcomes: list[str | None] = []
 
