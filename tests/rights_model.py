@@ -232,13 +232,13 @@ class ModelHouse:
             seq = room.last_seq + 1
             room.messages[seq] = (who, body)
             told.tell(room.people, "message:posted", room_id, seq, body)
-            self._read(told, room, who, seq)
+            room.people[who].last_read_seq = seq  # As everybody knows who has the message.
         return told
 
     def read(self, who: str, room_id: int, seq: int) -> Told:
         told = Told(self.may_read(who, room_id))
         if told.outcome == OK:
-            self._read(told, self.rooms[room_id], who, min(seq, self.rooms[room_id].last_seq))
+            self._read_up_to(told, self.rooms[room_id], who, min(seq, self.rooms[room_id].last_seq))
         return told
 
     def type(self, who: str, room_id: int) -> Told:
@@ -296,7 +296,7 @@ class ModelHouse:
         room.is_archived = True
         told.tell(room.people, "room:updated", room.id)
 
-    def _read(self, told: Told, room: ModelRoom, who: str, seq: int) -> None:
+    def _read_up_to(self, told: Told, room: ModelRoom, who: str, seq: int) -> None:
         place = room.people[who]
         if seq <= place.last_read_seq:
             return

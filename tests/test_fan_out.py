@@ -77,15 +77,19 @@ def test_what_is_written_in_parts_stays_in_one_piece(house: House) -> None:
         RawSocket(device("ada"), receive_bytes=4096) as ada,
     ):
         ada.connect()
+        tablet = device("ada").connect()
         assert ada.call_event("room:list")["ok"] is True
         ada.send(f'4299["message:history",{json.dumps({"room_id": room, "limit": 100})}]')
         ada.ping()
         time.sleep(1)  # Until the server has written what it can.
+        for number in range(3):  # What she is told meanwhile waits behind it and does not end the connection.
+            assert tablet.say(room, f"meanwhile {number}", f"meanwhile-{number}")["ok"] is True
         history = ada.answer()
         assert ada.call_event("room:list")["ok"] is True
 
     (answer,) = json.loads(history.removeprefix("4399"))
     assert [message["seq"] for message in answer["messages"]] == list(range(1, 101))
+    assert [data["seq"] for data in _posted(ada, room)] == [101, 102, 103]
 
 
 def test_who_is_told_much_and_says_nothing_stays(house: House) -> None:

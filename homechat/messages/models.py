@@ -12,6 +12,9 @@ from homechat import clock
 from homechat.accounts.models import User
 from homechat.database import Base, UtcDateTime
 
+TEXT = "text"
+"""What people write, as opposed to what the house notes down about a room."""
+
 
 class Message(Base):
     """One message. A deleted one stays as an empty tombstone, so that clients can learn of the deletion.
@@ -34,7 +37,7 @@ class Message(Base):
     changed_seq: Mapped[int] = mapped_column(sa.BigInteger)
     author_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id"))
     client_id: Mapped[str] = mapped_column(sa.String(64))
-    kind: Mapped[str] = mapped_column(sa.String(10), default="text")
+    kind: Mapped[str] = mapped_column(sa.String(10), default=TEXT)
     body: Mapped[str] = mapped_column(sa.Text, default="")
     payload: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON)
     reply_to_id: Mapped[int | None] = mapped_column(sa.ForeignKey("messages.id"), index=True)

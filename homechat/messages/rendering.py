@@ -39,8 +39,8 @@ class MessageCard:
     html: Markup
 
 
-def card_of_message(message: Message) -> MessageCard:
-    """Return the card of a message whose author is loaded."""
+def card_of_message(message: Message, *, author: PersonCard | None = None) -> MessageCard:
+    """Return the card of a message. author: when the message has none loaded."""
     body = "" if message.deleted_at else message.body
     return MessageCard(
         id=message.id,
@@ -49,7 +49,7 @@ def card_of_message(message: Message) -> MessageCard:
         changed_seq=message.changed_seq,
         client_id=message.client_id,
         kind=message.kind,
-        author=card_of(message.author),
+        author=author or card_of(message.author),
         created_at=message.created_at,
         edited_at=message.edited_at,
         is_deleted=message.deleted_at is not None,
@@ -59,9 +59,9 @@ def card_of_message(message: Message) -> MessageCard:
     )
 
 
-def posted(message: Message) -> MessagePosted:
-    """Return the event and JSON form of a message, with its HTML."""
-    card = card_of_message(message)
+def posted(message: Message, *, author: PersonCard | None = None) -> MessagePosted:
+    """Return the event and JSON form of a message, with its HTML. author: when the message has none loaded."""
+    card = card_of_message(message, author=author)
     return MessagePosted(
         id=card.id,
         room_id=card.room_id,

@@ -8,7 +8,6 @@ from homechat.actor import Actor
 from homechat.doors.events import Json, Number, Text, event
 from homechat.messages import actions
 from homechat.messages.history import PAGE_MESSAGES, changes_after, page_before
-from homechat.messages.rendering import posted
 from homechat.messages.sidebar import conversations
 from homechat.security import limits
 from homechat.security.policy import RoomRight
@@ -40,7 +39,7 @@ class Read(InRoom):
 
 @event("message:send", Send, right=RoomRight.POST, limit=limits.SENDS)
 def on_send(actor: Actor, data: Json) -> Json:
-    return {"message": posted(actions.send_message(actor, **data)).payload()}
+    return {"message": actions.send_message(actor, **data).payload()}
 
 
 @event("message:history", History, right=RoomRight.READ, limit=limits.HISTORY)

@@ -15,7 +15,7 @@ from homechat.doors.people import current_actor
 from homechat.doors.replies import wants_json
 from homechat.messages import actions
 from homechat.messages.history import PAGE_MESSAGES, changes_after, first_unread_seq, page_before, reads_of
-from homechat.messages.rendering import cards_of_messages, posted
+from homechat.messages.rendering import cards_of_messages
 from homechat.messages.sidebar import conversations, sidebar
 from homechat.rooms.queries import cards_of_rooms, find_room, members_of
 from homechat.security import limits
@@ -68,7 +68,7 @@ def post(room_id: int) -> Page:
         actor, room_id=room_id, body=form_text("body"), client_id=form_text("client_id")
     )
     if wants_json():
-        return jsonify(ok=True, message=posted(message).payload())
+        return jsonify(ok=True, message=message.payload())
     return redirect(url_for("messages.conversation", room_id=room_id, _anchor=f"message-{message.id}"))
 
 

@@ -1,4 +1,4 @@
-"""What is sent to one client: at once where nothing waits, else in its turn; 1 MB may wait, then the client is let go.
+"""What is sent to one client: at once where nothing waits, else in its turn; 1 MB may wait, or the client is let go.
 
 engineio puts every packet into a queue, wakes a task to take it out again, and keeps all that a client does not take
 for as long as the connection lasts. Most clients take everything at once, and what many are told is the same for all:
@@ -35,18 +35,22 @@ class BoundedSocket(engineio_socket.Socket):  # type: ignore[misc]
     def __init__(self, server: Any, sid: str) -> None:
         super().__init__(server, sid)
         self._waiting_bytes = 0
+        self._large_bytes = 0  # of the one packet that may be larger than all that else may wait
         self._is_dropped = False
         self._wire: socket.socket | None = None
         self._writes: _DirectWrites | None = None
         self._turn = threading.Lock()
 
     def send(self, packet: Packet) -> None:
-        """Send a packet, or queue it, or end the connection when too much waits. One packet alone may be larger."""
+        """Send a packet, or queue it, or end the connection when too much waits besides one that is large itself."""
+        size = len(packet.encode())  # ASCII; encoded once for all who get it
         with self._turn:
             waiting = self._waiting_bytes
-            if waiting <= SEND_BUFFER_BYTES:
-                self._waiting_bytes += len(packet.encode())  # ASCII; encoded once for all who get it
-        if waiting > SEND_BUFFER_BYTES:
+            large = self._large_bytes if size <= SEND_BUFFER_BYTES else 0
+            is_too_much = waiting > SEND_BUFFER_BYTES + large
+            if not is_too_much:
+                self._note_waiting(size)
+        if is_too_much:
             self._drop()
         elif waiting or self._writes is None or not self._written_at_once(packet, self._writes):
             super().send(packet)
@@ -60,7 +64,7 @@ class BoundedSocket(engineio_socket.Socket):  # type: ignore[misc]
     def written(self, count: int) -> None:
         """Note that so many bytes have gone out."""
         with self._turn:
-            self._waiting_bytes -= count
+            self._note_waiting(-count)
 
     def _websocket_handler(self, ws: Any) -> Any:
         self._wire = ws.socket if hasattr(ws, "socket") else ws.ws.sock
@@ -80,12 +84,19 @@ class BoundedSocket(engineio_socket.Socket):  # type: ignore[misc]
         count = writes.begin(frame)
         if not count:
             return False
-        self.written(len(packet.encode()))
-        if count < len(frame):
-            rest = writes.rest(frame[count:])
-            self._waiting_bytes += len(rest)
+        rest = writes.rest(frame[count:])
+        with self._turn:
+            self._note_waiting(len(rest) - len(packet.encode()))
+        if rest:
             self.queue.put(rest)
         return True
+
+    def _note_waiting(self, more: int) -> None:
+        self._waiting_bytes += more
+        if self._waiting_bytes <= SEND_BUFFER_BYTES:
+            self._large_bytes = 0
+        elif more > SEND_BUFFER_BYTES:
+            self._large_bytes = more
 
     def _drop(self) -> None:
         with self._turn:

@@ -123,6 +123,8 @@ class MessageList extends HTMLElement {
   #arrived(payload) {
     this.#catchUp.heard(payload.changed_seq);
     const row = this.#take(payload);
+    // Whoever writes has read what stands above; a bot may write without being in the room.
+    if (this.#reads.has(payload.author.id)) this.#heardRead({ person_id: payload.author.id, last_read_seq: payload.seq });
     if (row && row.author_id !== me?.id) this.#announcer.announce(row.element);
     this.#moved();
   }

@@ -76,12 +76,13 @@ class RoomList extends HTMLElement {
     // The same message comes again as the answer to sending it, or after a short break.
     if (payload.seq <= item.last_seq) return;
     const { author } = payload;
-    const isRead = author.id === me?.id || (openRoom?.id === payload.room_id && openRoom?.isAttended());
+    const isMine = author.id === me?.id;
+    const isRead = openRoom?.id === payload.room_id && openRoom?.isAttended();
     this.#items.delete(item.room_id);
     this.#items = new Map([[item.room_id, item], ...this.#items]);
     this.#change(item.room_id, {
       last_seq: payload.seq,
-      unread: item.unread + (isRead ? 0 : 1),
+      unread: isMine ? 0 : item.unread + (isRead ? 0 : 1), // Whoever writes has read what stands above.
       last_message: { author_name: author.display_name, preview: previewIn(payload), at: payload.created_at },
     });
     this.#inOrder();

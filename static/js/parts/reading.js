@@ -1,6 +1,6 @@
 // @ts-check
 
-import { ask, isWatched, listen } from "../house.js";
+import { ask, isWatched, listen, me } from "../house.js";
 
 const SETTLE_MS = 400;
 
@@ -27,8 +27,9 @@ export class Reading {
     // Whoever leaves at once has still seen what was before their eyes.
     window.addEventListener("pagehide", () => this.#tell(), { signal: view.signal });
     listen("sync", look, view.signal);
-    listen("unread:changed", ({ room_id, last_read_seq }) => {
-      if (room_id === roomId && last_read_seq > this.readSeq) this.readSeq = last_read_seq;
+    listen("unread:changed", (read) => this.#elsewhere(read.room_id, read.last_read_seq), view.signal);
+    listen("message", ({ room_id, author, seq }) => {
+      if (author.id === me?.id) this.#elsewhere(room_id, seq); // Whoever writes has read what stands above.
     }, view.signal);
     view.signal.addEventListener("abort", () => clearTimeout(this.#timer));
   }
@@ -36,6 +37,11 @@ export class Reading {
   /** Whether the newest message is being looked at. */
   get isAttended() {
     return isWatched() && document.hasFocus() && this.#view.isAtBottom();
+  }
+
+  /** The person read this room on another device. @param {number} roomId @param {number} seq */
+  #elsewhere(roomId, seq) {
+    if (roomId === this.#roomId) this.readSeq = Math.max(this.readSeq, seq);
   }
 
   /** Something changed: perhaps more has been read now. */
