@@ -124,6 +124,7 @@ def transaction(*, waits: bool = True) -> Iterator[Session]:
     # From here on for all who queue; else each would wait 5 s after the one before.
     until = _deadline() if waits else time.monotonic()
     try:
+        session.info.pop("looked_up", None)
         session.rollback()
         session.expire_all()  # A rollback does so only where something was read since the last commit.
         begin = functools.partial(_begin_writing, db.engine, until, waits=waits)
@@ -150,6 +151,13 @@ def on_commit(callback: Callback) -> None:
     if callbacks is None:
         raise RuntimeError("on_commit() needs a transaction() around it")
     callbacks.append(callback)
+
+
+def looked_up() -> dict[object, object]:
+    """Return what was looked up in this request or event and is worth keeping until it ends or begins to write."""
+    info = db.session().info
+    kept: dict[object, object] = {} if "callbacks" in info else info.setdefault("looked_up", {})
+    return kept
 
 
 def writers() -> WriteQueue:

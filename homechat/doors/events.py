@@ -153,6 +153,7 @@ def _actor_of(sender: Sender) -> Actor:
         raise Unauthenticated(_("You are signed out. Please sign in again."))
     sessions.touch(row)
     g.person_id = row.user_id
+    g.device = row  # SQLAlchemy forgets rows, and the people in them, that nobody holds.
     return Actor(
         user_id=row.user_id,
         role=Role(row.user.role),
