@@ -43,17 +43,23 @@ class BoundedSocket(engineio_socket.Socket):  # type: ignore[misc]
 
     def send(self, packet: Packet) -> None:
         """Send a packet, or queue it, or end the connection when too much waits besides one that is large itself."""
-        size = len(packet.encode())  # ASCII; encoded once for all who get it
+        left: Packet | _Rest | None = packet
+        if not self._waiting_bytes and self._writes is not None and packet.packet_type == MESSAGE:
+            left = self._left_of(packet, self._writes)
+        if left is None:
+            return
+        size = len(left.encode())  # ASCII; encoded once for all who get it
         with self._turn:
-            waiting = self._waiting_bytes
             large = self._large_bytes if size <= SEND_BUFFER_BYTES else 0
-            is_too_much = waiting > SEND_BUFFER_BYTES + large
+            is_too_much = self._waiting_bytes > SEND_BUFFER_BYTES + large
             if not is_too_much:
                 self._note_waiting(size)
         if is_too_much:
             self._drop()
-        elif waiting or self._writes is None or not self._written_at_once(packet, self._writes):
+        elif left is packet:
             super().send(packet)
+        else:
+            self.queue.put(left)
 
     def close(self, wait: bool = True, abort: bool = False, reason: Any = None) -> None:
         """End the connection, and soon the wire below it: engineio leaves that to a client that goes on talking."""
@@ -71,25 +77,20 @@ class BoundedSocket(engineio_socket.Socket):  # type: ignore[misc]
         self._writes = _DirectWrites.to(ws)
         return super()._websocket_handler(_Counting(ws, self))
 
-    def _written_at_once(self, packet: Packet, writes: "_DirectWrites") -> bool:
-        """Write a packet, or begin to and queue the rest; return False if nothing of it was written.
+    def _left_of(self, packet: Packet, writes: "_DirectWrites") -> "Packet | _Rest | None":
+        """Write what the system takes of a message, and return what is left: all of it, a part, or None.
 
-        Only messages are: engineio ends a connection whose queue is empty for long, and its pings keep it alive.
+        Messages only: engineio ends a connection whose queue is empty for long, and its pings keep it alive.
         """
-        if packet.packet_type != MESSAGE or self.closing:
-            return False
+        if self.closing:
+            return packet
         if not self.check_ping_timeout():
-            return True  # It has ended.
+            return None  # It has ended.
         frame = _frame_of(packet)
         count = writes.begin(frame)
-        if not count:
-            return False
-        rest = writes.rest(frame[count:])
-        with self._turn:
-            self._note_waiting(len(rest) - len(packet.encode()))
-        if rest:
-            self.queue.put(rest)
-        return True
+        if count == len(frame):
+            return None
+        return writes.rest(frame[count:]) if count else packet
 
     def _note_waiting(self, more: int) -> None:
         self._waiting_bytes += more
