@@ -223,6 +223,17 @@ def test_only_the_server_knows_eventlet():
     assert knowing == ["homechat/server.py"]
 
 
+def test_a_page_that_is_shown_for_the_first_time_is_already_compiled(tmp_path):
+    prepare_house(tmp_path / "data")
+    code = (
+        "import sys; from homechat.config import load; from homechat.serving import lifecycle; "
+        "jinja = lifecycle.open_house(load(), async_mode='threading').app.jinja_env; "
+        "sys.exit({name for _, name in jinja.cache} != set(jinja.list_templates()))"
+    )
+    run = [sys.executable, "-c", code]
+    assert subprocess.run(run, cwd=ROOT, env=environment(tmp_path / "data"), check=False).returncode == 0
+
+
 # Answering.
 
 

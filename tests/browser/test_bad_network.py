@@ -112,8 +112,8 @@ def test_a_server_that_restarts_is_found_again(own: Windows, server: ServerProce
     assert server.stop() == 0
     expect(pill(ada)).to_be_visible()
 
-    server.start()
     own.house.say("ben", room, "said while nobody listened")
+    server.start()
 
     expect_message(ada, "said while nobody listened")
     expect(pill(ada)).to_be_hidden()
