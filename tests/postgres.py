@@ -1,4 +1,7 @@
-"""A real PostgreSQL server for the tests that need one: unprivileged, on a socket in a folder of its own."""
+"""A real PostgreSQL server for the tests that need one: unprivileged, on a socket in a folder of its own.
+
+And a house on it.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +15,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import flask_migrate
 import psycopg2
 import pytest
+
+from homechat import paths
+from homechat.accounts.actions import NewPerson
+from homechat.actor import Actor, Role
+from homechat.household.actions import create_person_from_shell
+from tests.house import PASSWORD, House
 
 START_SECONDS = 60
 OWNER = "homechat"
@@ -96,6 +106,23 @@ def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     postgres_server.run_sql(f"CREATE DATABASE {name}")
     yield postgres_server.url(name)
     postgres_server.run_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def empty_house(database_url: str, data_dir: Path) -> House:
+    """Return a migrated house on PostgreSQL in which nobody lives yet."""
+    data_dir.mkdir(mode=0o700)
+    house = House(data_dir, database_url=database_url)
+    with house.app.app_context():
+        flask_migrate.upgrade(directory=str(paths.MIGRATIONS))
+    return house
+
+
+def move_in(house: House) -> House:
+    """Have Ada (admin), Ben and Cleo (members) live in an empty house, and return it."""
+    for name, role in (("ada", Role.ADMIN), ("ben", Role.MEMBER), ("cleo", Role.MEMBER)):
+        new = NewPerson(name, name.title(), PASSWORD)
+        house.act(create_person_from_shell, Actor.operator(), new, role=role)
+    return house
 
 
 def find_binaries() -> Path | None:

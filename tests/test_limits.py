@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import logging
-import shutil
 import socket
-import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +20,7 @@ from homechat.errors import TooMany
 from homechat.security import limit_storage, limits
 from homechat.security.limit_storage import HouseholdStorage, MovingWindows
 from homechat.security.limits import BUDGETS, Budget, Budgets, init_limits
+from tests.redis_server import RedisServer
 
 ADA, BEN = 1, 2
 # What the house promises, by the names in the code.
@@ -276,56 +274,6 @@ def count_attempts(budgets: Budgets, monkeypatch: pytest.MonkeyPatch) -> list[in
 
     monkeypatch.setattr(shared, "acquire_entry", counted)
     return attempts
-
-
-class RedisServer:
-    """A real Redis on loopback, which can be killed and started anew."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [
-                "redis-server",
-                "--port",
-                str(self.port),
-                "--bind",
-                "127.0.0.1",
-                "--save",
-                "",
-                "--dir",
-                str(self.folder),
-            ],
-            stdout=subprocess.DEVNULL,
-        )
-        for _ in range(200):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
-            time.sleep(0.05)
-        raise AssertionError("Redis did not start")
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait()
-            self.process = None
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed (Debian: apt install redis-server)")
-    server = RedisServer(tmp_path)
-    server.start()
-    yield server
-    server.stop()
 
 
 def test_two_servers_share_their_budgets_through_redis(redis: RedisServer, tmp_path: Path) -> None:

@@ -7,23 +7,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import flask_migrate
 import pytest
 import sqlalchemy as sa
 
-from homechat import audit, paths
+from homechat import audit
 from homechat.accounts.actions import NewPerson
 from homechat.accounts.models import User
 from homechat.actor import Actor, Role
 from homechat.audit import Action, AuditLog
 from homechat.errors import HomeChatError, NotFound
-from homechat.household.actions import (
-    create_person_from_shell,
-    found_house,
-    invite,
-    join_house,
-    new_setup_token,
-)
+from homechat.household.actions import found_house, invite, join_house, new_setup_token
 from homechat.household.models import Invitation
 from homechat.messages.actions import mark_read, send_message
 from homechat.messages.history import changes_after, page_before
@@ -34,6 +27,7 @@ from homechat.rooms.models import Room
 from homechat.security.policy import RoomKind
 from tests.conftest import GENEROUS_LIMITS, close
 from tests.house import PASSWORD, House
+from tests.postgres import empty_house, move_in
 from tests.server_process import ServerProcess, run_flask
 from tests.talkers import Talker
 
@@ -41,10 +35,7 @@ from tests.talkers import Talker
 @pytest.fixture
 def empty(postgres_url: str, tmp_path: Path) -> Iterator[House]:
     """A migrated house on PostgreSQL in which nobody lives yet."""
-    (tmp_path / "data").mkdir(mode=0o700)
-    house = House(tmp_path / "data", database_url=postgres_url)
-    with house.app.app_context():
-        flask_migrate.upgrade(directory=str(paths.MIGRATIONS))
+    house = empty_house(postgres_url, tmp_path / "data")
     yield house
     close(house)
 
@@ -52,10 +43,7 @@ def empty(postgres_url: str, tmp_path: Path) -> Iterator[House]:
 @pytest.fixture
 def house(empty: House) -> House:
     """The same with Ada (admin), Ben and Cleo (members) in it."""
-    for name, role in (("ada", Role.ADMIN), ("ben", Role.MEMBER), ("cleo", Role.MEMBER)):
-        new = NewPerson(name, name.title(), PASSWORD)
-        empty.act(create_person_from_shell, Actor.operator(), new, role=role)
-    return empty
+    return move_in(empty)
 
 
 def at_once(*calls: Callable[[], Any]) -> list[Any]:
