@@ -85,7 +85,7 @@ def _attacks(server: HomeChat) -> list[Attack]:
         Attack(LINES["a"], under(knocking(without), url), "handshakes"),
         Attack(LINES["a, cookie"], under(knocking(with_cookie), url), "handshakes"),
         Attack(LINES["b"], under(half_open, url), ready_at=HALF_OPEN),
-        Attack(LINES["c"], under(endless_fragments, url, peers=3), "fragments"),
+        Attack(LINES["c"], under(endless_fragments(server.cookie(2)), url, peers=3), "fragments"),
         Attack(LINES["d"], under(knocking(legacy_handshake(url)), url), "handshakes"),
         Attack(LINES["e"], _slow_readers(server), body=LONG),
     ]

@@ -1,6 +1,6 @@
 """What strangers do to a server, in processes of their own; they go on until they are ended.
 
-None has an account. A cookie that they show is made up, which is enough to be asked who they are.
+None has an account, unless said: a cookie that they show is made up, and only looks like one.
 """
 
 from __future__ import annotations
@@ -82,15 +82,22 @@ def half_open(url: str, count: Count) -> None:
                 wire.close()
 
 
-def endless_fragments(url: str, count: Count) -> None:
-    """Send one message in pieces of 64 KB that never ends, and begin anew when cut off. Counts pieces."""
-    while True:
-        with suppress(OSError, AssertionError), closing(_say(url, handshake(url, made_up_cookie()))) as wire:
-            read_welcome(wire)
-            wire.sendall(frame(FRAGMENT, opcode=TEXT, is_last=False))
-            while True:
-                wire.sendall(frame(FRAGMENT, opcode=CONTINUATION, is_last=False))
-                count()
+def endless_fragments(cookie: str) -> Attack:
+    """Return an attack that sends one message in pieces of 64 KB that never ends, and begins anew when cut off.
+
+    cookie: of a device that is signed in, without which there is no WebSocket.  Counts pieces.
+    """
+
+    def attack(url: str, count: Count) -> None:
+        while True:
+            with suppress(OSError, AssertionError), closing(_say(url, handshake(url, cookie))) as wire:
+                read_welcome(wire)
+                wire.sendall(frame(FRAGMENT, opcode=TEXT, is_last=False))
+                while True:
+                    wire.sendall(frame(FRAGMENT, opcode=CONTINUATION, is_last=False))
+                    count()
+
+    return attack
 
 
 def legacy_handshake(url: str) -> bytes:

@@ -134,7 +134,21 @@ def _listen(settings: Settings) -> Any:
     except OSError as error:
         raise lifecycle.cannot_listen(settings, error) from error
     lifecycle.send_at_once(listener)
+    _take_turns(listener)
     return listener
+
+
+def _take_turns(listener: Any) -> None:
+    """Let one newcomer in per turn of the loop: a crowd of them waits outside and not between members and answers."""
+    import eventlet
+
+    accept = listener.accept
+
+    def accept_in_turn() -> Any:
+        eventlet.sleep(0)
+        return accept()
+
+    listener.accept = accept_in_turn
 
 
 def _on_signals(callback: Callable[[], object]) -> None:

@@ -118,25 +118,42 @@ def test_there_is_one_namespace(device: MakeDevice, namespace: str) -> None:
         assert socket.listen(for_seconds=0.5) == []
 
 
-def test_a_refused_client_that_stays_hears_nothing_of_fifty_messages(
-    device: MakeDevice, shared_house: House
-) -> None:
-    ada, listener, ben = device("ada").connect(), device("ben").connect(), device("ben")
-    ben.cookies[shared_house.settings.session_cookie_name] = "nonsense"
-    before = live_windows(shared_house)
-    with RawSocket(ben) as refused, RawSocket(ben) as silent:
-        answer = refused.ask(CONNECT)
-        assert answer.startswith(REFUSED)
-        assert json.loads(answer[2:])["message"].endswith(".")
+def test_who_was_refused_or_has_not_asked_yet_hears_nothing_of_a_thousand_messages(house: House) -> None:
+    limits = {**GENEROUS_LIMITS, "HOMECHAT_SOCKETS_PER_PERSON": "1"}
+    with ServerProcess(house.data_dir, limits) as server, devices(server.url, house) as device:
+        ada, ben = device("ada").connect(), device("ben").connect()
+        with RawSocket(window_of(ben)) as refused, RawSocket(window_of(ben)) as silent:
+            answer = refused.ask(CONNECT)
+            assert answer.startswith(REFUSED)
+            assert json.loads(answer[2:])["message"].endswith(".")
+            refused.send('421["message:history",{"room_id":1}]')
+            silent.send('421["message:history",{"room_id":1}]')
 
-        last = _say_often(ada, 50)
-        listener.hear("message:posted", lambda data: data["client_id"] == last)
-        assert live_windows(shared_house) <= before
-        refused.send('421["message:history",{"room_id":1}]')
-        silent.send('421["message:history",{"room_id":1}]')
+            last = _say_often(ada, 1_000)
+            ben.hear("message:posted", lambda data: data["client_id"] == last)
+            assert len(live_windows(house)) == 2, "Ada's and Ben's"
+            assert refused.listen(for_seconds=0.5) == []
+            assert silent.listen(for_seconds=0.5) == []
 
-        assert refused.listen(for_seconds=0.5) == []
-        assert silent.listen(for_seconds=0.5) == []
+
+def test_who_is_still_being_checked_hears_nothing_of_their_rooms(house: House) -> None:
+    room = house.room("ada", "ben", "cleo")
+    with ServerProcess(house.data_dir, GENEROUS_LIMITS) as server, devices(server.url, house) as device:
+        ada, cleo, ben = device("ada").connect(), device("cleo").connect(), device("ben")
+        with RawSocket(ben) as waiting, _nothing_can_be_written(house):
+            waiting.send(CONNECT)
+            assert ada.send("typing:start", {"room_id": room})["ok"] is True
+            cleo.hear("typing:started")
+            assert waiting.listen(for_seconds=1) == []
+
+
+def test_who_signs_out_between_the_handshake_and_asking_is_refused(device: MakeDevice) -> None:
+    ada, ben = device("ada").connect(), device("ben")
+    with RawSocket(ben) as socket:
+        ben.post("/sign-out")
+        assert socket.ask(CONNECT).startswith(REFUSED)
+        _say_often(ada, 3)
+        assert socket.listen(for_seconds=0.5) == []
 
 
 def test_a_person_has_so_many_connections_and_no_more(house: House) -> None:
@@ -167,7 +184,7 @@ def test_when_it_cannot_be_checked_who_it_is_nobody_gets_in(house: House, table:
         devices(server.url, house) as device,
     ):
         ada, ben = device("ada").connect(), device("ben")
-        with _missing(table, house), RawSocket(ben) as refused:
+        with RawSocket(ben) as refused, _missing(table, house):
             answer = refused.ask(CONNECT)
             assert answer.startswith(REFUSED)
             assert json.loads(answer[2:])["message"].endswith(".")

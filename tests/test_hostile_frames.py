@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import select
+import signal
+import socket
 import struct
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.conftest import GENEROUS_LIMITS
 from tests.devices import MakeDevice, devices, live_people, wait_until
 from tests.house import House
 from tests.raw_socket import ACK, RawSocket, frame
@@ -18,6 +23,7 @@ from tests.server_process import ServerProcess
 pytestmark = pytest.mark.sockets
 
 EXAMPLES = 60
+CROWD = 400
 TELLTALES = (b"Traceback", b'File "', b".py", b"eventlet", b"Werkzeug", b"simple_websocket")
 
 
@@ -143,3 +149,34 @@ def test_a_member_goes_on_talking_through_a_stream_of_fragments(
             assert ada.say(room, "still here", f"stream-{number:05d}")["ok"] is True
             assert stream.is_ended()
     ben.hear("message:posted", lambda message: message["client_id"] == "stream-00004")
+
+
+def test_a_crowd_of_newcomers_waits_while_a_member_is_answered(house: House) -> None:
+    with (
+        ServerProcess(house.data_dir, {**GENEROUS_LIMITS, "HOMECHAT_ASYNC_MODE": "eventlet"}) as server,
+        devices(server.url, house) as device,
+        RawSocket(device("ada")) as ada,
+        ExitStack() as stack,
+    ):
+        ada.connect()
+        warm_up = ada.call_event("message:send", {"room_id": 1, "body": "Hello", "client_id": "before-crowd"})
+        assert warm_up["ok"] is True
+
+        server.send_signal(signal.SIGSTOP)  # so that all of them come at the same moment
+        crowd = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10))
+            for _ in range(CROWD)
+        ]
+        for newcomer in crowd:
+            newcomer.sendall(b"GET /up HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        ada.send(
+            '421["message:send",{"room_id":1,"body":"In the crowd","client_id":"through-a-crowd"}]',
+        )
+        server.send_signal(signal.SIGCONT)
+
+        assert ada.answer().startswith(f"{ACK}1[")
+        poll = select.poll()
+        for newcomer in crowd:
+            poll.register(newcomer, select.POLLIN)
+        assert len(poll.poll(0)) < CROWD / 2, "answered before her"
+        assert all(newcomer.recv(100).startswith(b"HTTP/1.1 200 OK") for newcomer in crowd)

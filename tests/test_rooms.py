@@ -12,7 +12,9 @@ import sqlalchemy as sa
 from homechat import settings
 from homechat.accounts.models import Standing, User
 from homechat.database import transaction
+from homechat.errors import TooMany
 from homechat.messages.sidebar import sidebar
+from homechat.rooms.actions import join_room, leave_room
 from homechat.rooms.models import Membership, Room
 from homechat.security.policy import RoomKind
 from tests.attempts import everything_in
@@ -612,6 +614,20 @@ def test_the_page_of_a_room_of_others_says_nothing_but_not_here(house: House) ->
 
 
 # guests
+
+
+def test_the_thirty_first_join_of_a_minute_waits(house: House) -> None:
+    room = house.room("ada", name="In and out", kind=RoomKind.PUBLIC)
+    ben = house.actor("ben")
+    for _ in range(30):
+        house.act(join_room, ben, room)
+        house.act(leave_room, ben, room)
+
+    with pytest.raises(TooMany) as refusal:
+        house.act(join_room, ben, room)
+
+    assert 1 <= refusal.value.retry_after <= 60
+    assert house.act(join_room, house.actor("cleo"), room).id == room, "and nobody else does"
 
 
 def test_a_guest_neither_browses_nor_joins(house: House) -> None:

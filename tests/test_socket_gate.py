@@ -8,14 +8,20 @@ import requests
 import websocket
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.exc import OperationalError
+from werkzeug.test import Client
 
+from homechat.serving.socket_gate import SocketGate
 from homechat.serving.websocket_repairs import unmasked
+from tests.devices import new_device
+from tests.house import House, copy_house
 from tests.raw_socket import frame
 from tests.server_process import ServerProcess
-from tests.small_app import make_app, settings_for
+from tests.small_app import settings_for
 
 ORIGIN = "https://chat.example"
-COOKIE = "__Host-homechat=whatever"
+SECRET = "of-a-device-that-is-signed-in"
+COOKIE = f"__Host-homechat={SECRET}"
 HANDSHAKE = {
     "Connection": "keep-alive, Upgrade",
     "Upgrade": "websocket",
@@ -23,7 +29,7 @@ HANDSHAKE = {
     "Sec-WebSocket-Key": base64.b64encode(b"0" * 16).decode(),
 }
 ADDRESS = "/socket.io/?EIO=4&transport=websocket"
-PASSED = 500  # past the gate: what stands behind it cannot open a WebSocket on a test client
+PASSED = 200
 
 
 def knock(client, *, method="GET", without=(), **headers):
@@ -35,8 +41,14 @@ def knock(client, *, method="GET", without=(), **headers):
 
 @pytest.fixture
 def client(tmp_path):
-    app = make_app(settings_for(tmp_path, allowed_origins=("https://second.example",)))
-    return app.test_client(use_cookies=False)
+    """Knocks at a gate that knows the cookie above, and behind which everybody is let in."""
+    settings = settings_for(tmp_path, allowed_origins=("https://second.example",))
+
+    def let_in(_, start_response):
+        start_response("200 OK", [])
+        return []
+
+    return Client(SocketGate(let_in, settings, {SECRET}.__contains__), use_cookies=False)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +62,8 @@ def client(tmp_path):
         (ORIGIN, None, None, 401),
         (ORIGIN, "other=1", None, 401),
         (ORIGIN, None, "Basic abc", 401),
+        (ORIGIN, "__Host-homechat=made-up", None, 401),
+        (ORIGIN, "__Host-homechat=", None, 401),
         (None, COOKIE, None, 401),
         ("null", COOKIE, None, 403),
         ("https://evil.example", COOKIE, None, 403),
@@ -62,6 +76,14 @@ def client(tmp_path):
 )
 def test_only_our_own_pages_pass(client, origin, cookie, authorization, status):
     assert knock(client, Origin=origin, Cookie=cookie, Authorization=authorization) == status
+
+
+def test_when_nobody_can_tell_whose_cookie_it_is_nobody_passes(tmp_path):
+    def is_alive(_):
+        raise OperationalError("SELECT", {}, OSError("disk I/O error"))
+
+    gate = SocketGate(lambda *_: pytest.fail("let in"), settings_for(tmp_path), is_alive)
+    assert knock(Client(gate, use_cookies=False), Origin=ORIGIN, Cookie=COOKIE) == 503
 
 
 def test_a_forwarded_host_opens_no_door(client):
@@ -89,22 +111,25 @@ def test_unmasking_is_the_one_of_the_standard(data, mask, offset):
 
 
 @pytest.fixture(scope="module", params=["eventlet", "threading"])
-def shared(request, tmp_path_factory):
+def shared(request, cast_folder, tmp_path_factory):
     variables = {"HOMECHAT_ASYNC_MODE": request.param, "HOMECHAT_PACKET_BYTES": "65536"}
-    with ServerProcess(tmp_path_factory.mktemp("gate") / "house", variables) as server:
+    with ServerProcess(
+        copy_house(cast_folder, tmp_path_factory.mktemp("gate") / "data"), variables
+    ) as server:
         yield server
 
 
 @pytest.fixture
 def open_socket():
-    """Opens WebSockets of somebody whose cookie will turn out to be worth nothing."""
+    """Opens WebSockets of a device that is signed in and never asks Socket.IO to be let in."""
     opened = []
 
     def open_one(server, *headers):
+        device = new_device(server.url, House(server.data_dir), "ben")
         connection = websocket.create_connection(
             f"ws://localhost:{server.port}{ADDRESS}",
             origin=server.url,
-            cookie=COOKIE,
+            cookie=device.cookie_header(),
             header=["Sec-WebSocket-Extensions: permessage-deflate", *headers],
             timeout=20,
         )
@@ -164,9 +189,9 @@ def test_a_message_in_many_pieces_is_bounded_as_a_whole(shared, open_socket):
     shared.assert_no_traceback()
 
 
-def test_strangers_of_one_address_get_few_places_and_not_for_long(tmp_path, open_socket):
+def test_strangers_of_one_address_get_few_places_and_not_for_long(house, open_socket):
     variables = {"HOMECHAT_ANONYMOUS_SOCKETS_PER_ADDRESS": "3"}
-    with ServerProcess(tmp_path / "house", variables) as server:
+    with ServerProcess(house.data_dir, variables) as server:
         strangers = [open_socket(server) for _ in range(3)]
         with pytest.raises(websocket.WebSocketBadStatusException, match="401"):
             open_socket(server)
@@ -178,9 +203,9 @@ def test_strangers_of_one_address_get_few_places_and_not_for_long(tmp_path, open
         server.assert_no_traceback()
 
 
-def test_all_addresses_of_one_household_share_their_places(tmp_path, open_socket):
+def test_all_addresses_of_one_household_share_their_places(house, open_socket):
     variables = {"HOMECHAT_ANONYMOUS_SOCKETS_PER_ADDRESS": "3", "HOMECHAT_TRUSTED_PROXY_COUNT": "1"}
-    with ServerProcess(tmp_path / "house", variables) as server:
+    with ServerProcess(house.data_dir, variables) as server:
         for number in range(3):
             open_socket(server, f"X-Forwarded-For: 2001:db8:1:2::{number}")
         with pytest.raises(websocket.WebSocketBadStatusException, match="401"):

@@ -13,6 +13,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from homechat import logs
+from homechat.accounts import sessions
 from homechat.config import Settings
 from homechat.security.headers import HeadersMiddleware
 from homechat.serving.request_bodies import WholeBodies
@@ -28,7 +29,12 @@ def install(app: Flask, settings: Settings) -> None:
         return
     app.extensions["homechat_front"] = True
     logs.init_app(app)
-    inner: WSGIApplication = SocketGate(app.wsgi_app, settings)
+
+    def is_alive(secret: str) -> bool:
+        with app.app_context():
+            return sessions.is_live(secret)
+
+    inner: WSGIApplication = SocketGate(app.wsgi_app, settings, is_alive)
     inner = PathPrefix(inner, settings)
     inner = WholeBodies(inner, settings)
     inner = RefuseChunkedBodies(inner)

@@ -1,12 +1,14 @@
 """Who may knock at `/socket.io/`, decided before there is a WebSocket and before Socket.IO hears of it.
 
 Socket.IO accepts the connection first and asks who it is afterwards, lets pages of any origin in that name none, and
-eventlet still speaks the WebSocket of 2010. Whether the cookie is any good is decided by the connect handler.
+eventlet still speaks the WebSocket of 2010. The connect handler looks at the cookie again: much can happen in between.
 """
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.http import parse_cookie
 
 from homechat.config import Settings
@@ -14,14 +16,20 @@ from homechat.config import Settings
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+log = logging.getLogger(__name__)
+
 PATH = "/socket.io/"
 
 
 class SocketGate:
-    """WSGI: refuse what is no WebSocket of RFC 6455, comes from a foreign page, or shows no credentials."""
+    """WSGI: refuse what is no WebSocket of RFC 6455, comes from a foreign page, or shows no live credentials.
 
-    def __init__(self, app: "WSGIApplication", settings: Settings) -> None:
+    is_alive: whether the secret of a cookie belongs to a device that is signed in. May raise SQLAlchemyError.
+    """
+
+    def __init__(self, app: "WSGIApplication", settings: Settings, is_alive: Callable[[str], bool]) -> None:
         self._app = app
+        self._is_alive = is_alive
         self._cookie = settings.session_cookie_name
         self._origins = {settings.origin, *settings.allowed_origins}
 
@@ -45,9 +53,14 @@ class SocketGate:
         if origin is not None and origin not in self._origins:
             return "403 Forbidden"
         # Browsers always name the origin, so a cookie without one is no browser of ours.
-        if origin is None or self._cookie not in parse_cookie(environ):
+        secret = parse_cookie(environ).get(self._cookie) if origin is not None else None
+        if not secret:
             return "401 Unauthorized"
-        return None
+        try:
+            return None if self._is_alive(secret) else "401 Unauthorized"
+        except SQLAlchemyError:
+            log.exception("a connection could not be checked")
+            return "503 Service Unavailable"
 
 
 def _is_websocket(environ: "WSGIEnvironment") -> bool:

@@ -16,7 +16,7 @@ export const say = speaker(page.words, page.locale);
 export const times = new Times(page.locale, page.timezone);
 export const shelf = new Shelf(browserStorage("localStorage"));
 
-const socket = new Socket({ url: socketUrl(), plainWorks });
+const socket = new Socket({ url: socketUrl(), plainWorks: () => transport.reachesHouse() });
 export const transport = new Transport({ socket, root: page.root, csrf: page.csrf, isWatched });
 
 /**
@@ -119,11 +119,6 @@ function messageArrived(payload) {
 function socketUrl() {
   const scheme = location.protocol === "https:" ? "wss:" : "ws:";
   return `${scheme}//${location.host}${at("/socket.io/")}`;
-}
-
-async function plainWorks() {
-  const response = await fetch(at("/health"), { cache: "no-store", signal: AbortSignal.timeout(5_000) });
-  return response.ok;
 }
 
 /** A name for this tab that outlives a reload, so that what it left is sent at once and not adopted later. */

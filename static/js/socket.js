@@ -252,7 +252,7 @@ export class Socket {
   }
 
   async #askPlainly() {
-    if (this.#handshakeFailures < 2 || !this.#options.plainWorks) return;
+    if (!this.#handshakeFailures || !this.#options.plainWorks) return;
     const worked = await this.#options.plainWorks().catch(() => false);
     if (this.#state !== "online") this.#plainWorked = worked;
   }

@@ -80,6 +80,14 @@ export class Transport {
     this.#local.emit("sync");
   }
 
+  /**
+   * Whether the house answers plain requests; finds out on the way whether this device is still signed in, which a
+   * browser does not tell of a WebSocket that was refused.
+   */
+  async reachesHouse() {
+    return this.#ask("room:list", {}).then(() => true, () => false);
+  }
+
   /** This device is signed out. @param {string} reason why, in the server's word for programs, or "" */
   end(reason) {
     if (this.#state === "ended") return;

@@ -11,6 +11,9 @@ import pytest
 import sqlalchemy as sa
 from playwright.sync_api import Page, expect
 
+from homechat import clock
+from homechat.accounts.models import LoginSession
+from homechat.database import transaction
 from homechat.messages.models import Message
 from tests.bad_wifi import BAD, Sender
 from tests.browser.conftest import WindowsAt
@@ -303,6 +306,20 @@ def test_signing_a_device_out_from_another_ends_its_page(person: Windows) -> Non
     phone.goto(f"/rooms/{room}")
     expect(phone).to_have_url(SIGN_IN)
     expect(desk.get_by_text("Saved.")).to_be_visible()
+
+
+def test_a_device_that_was_signed_out_while_the_house_was_away_is_told_so(
+    own: Windows, server: ServerProcess
+) -> None:
+    ada = enter(own("ada"), own.house.room("ada", "ben"))
+    assert server.stop() == 0
+    expect(pill(ada)).to_be_visible()
+    with own.house.rows() as session, transaction():
+        session.execute(sa.update(LoginSession).values(revoked_at=clock.now()))
+
+    server.start()
+
+    expect(ada).to_have_url(SIGN_IN, timeout=40_000)
 
 
 def test_a_page_of_yesterday_says_that_homechat_was_updated(person: Windows) -> None:

@@ -312,6 +312,20 @@ test("WebSocket is impossible when handshakes fail though the house answers plai
   assert.equal(socket.state, "online");
 });
 
+test("after the first handshake that fails the house is asked plainly: it may have signed us out", async () => {
+  let asked = 0;
+  const socket = newSocket({ plainWorks: async () => { asked += 1; return true; } });
+  socket.open();
+  last().die();
+  await settle();
+  assert.equal(asked, 1);
+  tick(500);
+  last().accept();
+  last().die();
+  await settle();
+  assert.equal(asked, 1, "a connection that stood and broke is no reason to ask");
+});
+
 test("a house that is down is offline, not impossible", async () => {
   let works = false;
   const socket = newSocket({ plainWorks: async () => { if (!works) throw new TypeError("network"); return true; } });
