@@ -74,10 +74,17 @@ class Settings:
         shown_default="`homechat.db` in the data folder",
     )
     redis_url: str = setting(
-        "", "Redis shared by several servers.", check=values.redis_address, secret=True, shown_default="none"
+        "",
+        "Redis by which the servers of a house tell each other.",
+        check=values.redis_address,
+        secret=True,
+        shown_default="none",
     )
     secret_key: str = setting(
-        "", "Signs forms and links.", secret=True, shown_default="made once, in the data folder"
+        "",
+        "Signs forms and links; all servers of a house have the same.",
+        secret=True,
+        shown_default="made once, in the data folder",
     )
     async_mode: str = setting("eventlet", "How requests run side by side.", choices=("eventlet", "threading"))
     environment: str = setting("production", "What this house is for.", choices=("production", "development"))

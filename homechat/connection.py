@@ -25,6 +25,7 @@ from homechat.extensions import socketio
 from homechat.messages import typing
 from homechat.messages.listeners import show_room
 from homechat.realtime import presence, revocation
+from homechat.realtime.bus import bus
 from homechat.realtime.events import (
     CONTRACT_VERSION,
     PresenceChanged,
@@ -69,7 +70,7 @@ def socketio_options(settings: Settings, *, async_mode: str) -> dict[str, Any]:
     """Return how Socket.IO is set up: WebSocket only, exact origins, events of one client in their order."""
     return {
         "async_mode": async_mode,
-        "message_queue": settings.redis_url or None,
+        "client_manager": bus(settings),
         "transports": ["websocket"],
         "allow_upgrades": False,
         "cors_allowed_origins": [settings.origin, *settings.allowed_origins],

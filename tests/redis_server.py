@@ -17,12 +17,13 @@ from tests.server_process import free_port
 
 
 class RedisServer:
-    """Keeps nothing on disk. `url` is the same after each start."""
+    """Keeps nothing on disk. `url` and `socket_url` lead to the same, and stay after each start."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.socket_url = f"unix://{folder}/redis.sock"
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -33,6 +34,8 @@ class RedisServer:
                 str(self.port),
                 "--bind",
                 "127.0.0.1",
+                "--unixsocket",
+                f"{self.folder}/redis.sock",
                 "--save",
                 "",
                 "--dir",
