@@ -148,6 +148,25 @@ def test_a_removal_reaches_the_other_server_while_redis_is_away(
     assert ben.send("message:changes", {"room_id": room, "after": 1})["code"] == "not_found"
 
 
+def test_a_redis_that_hangs_holds_up_one_message_and_not_all(
+    pair: Pair, house: House, redis: RedisServer
+) -> None:
+    room = house.room("ada", "ben", "cleo", name="Redis hangs")
+    ada, cleo, ben = _connected(pair.on_one("ada"), pair.on_one("cleo"), pair.on_two("ben"))
+    assert wait_until(lambda: redis.listeners() == 2)
+    _assert_heard_live(ada, ben, room)
+
+    redis.freeze()
+
+    for _ in range(10):
+        _assert_heard_live(ada, cleo, room)
+    changes = ben.send("message:changes", {"room_id": room, "after": 1})
+    assert len(changes["messages"]) == 10
+    redis.thaw()
+    _assert_heard_live_within(BACK_SECONDS, ada, ben, room)
+    _assert_sees_each_once(ben, room)
+
+
 def test_two_houses_on_one_redis_hear_nothing_of_each_other(
     cast_folder: Path, redis: RedisServer, tmp_path: Path
 ) -> None:
