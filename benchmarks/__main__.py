@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from benchmarks import attack, connections, fan_out, pages, senders, size
+from benchmarks import attack, chatting, connections, fan_out, pages, senders, size
 from benchmarks.figures import Figure, Limit, keep, rows, table
 from benchmarks.node import Node
 from benchmarks.processes import LOAD_CPU, SERVER_CPU, Missing, busy_seconds, cpu_seconds, pin
@@ -39,6 +39,7 @@ OWED = {
     (senders.name(50), "acknowledged p95"): Limit(below=150),
     (senders.name(50, apart=True), "acknowledged p95"): Limit(below=150),
     (senders.name(50, apart=True), "stored and acknowledged"): Limit(at_least=2000),
+    **chatting.OWED,
     **attack.OWED,
 }
 Work = Callable[[Server], list[Figure]]
@@ -114,6 +115,11 @@ def _senders(is_quick: bool) -> list[Work]:
     return [*together, partial(senders.measure, senders=50, apart=True, seconds=seconds)]
 
 
+def _chatting(is_quick: bool) -> list[Work]:
+    seconds = chatting.QUICK_SECONDS if is_quick else chatting.SECONDS
+    return [partial(chatting.measure, pace=pace, seconds=seconds) for pace in chatting.PACES]
+
+
 def _ours(measure: Callable[[HomeChat], list[Figure]]) -> Work:
     """Return work that is for HomeChat alone."""
     return lambda server: measure(server) if isinstance(server, HomeChat) else []
@@ -125,6 +131,7 @@ SECTIONS: dict[str, Callable[[bool], list[Work]]] = {
     "pages": _pages,
     "fan-out": _fan_out,
     "senders": _senders,
+    "chatting": _chatting,
     "attack": lambda is_quick: [],
 }
 
