@@ -90,13 +90,13 @@ def mark_read(actor: Actor, *, room_id: int, seq: int) -> int:
     Never goes back: an older `seq` changes nothing.  seq: 0 or more; beyond the newest counts as the newest.
     """
     found = find_room(actor, room_id, RoomRight.READ)
-    if found.membership is None:
+    if not found.is_member:
         raise Conflict(_("Join this room first."))
-    if min(seq, found.room.last_seq) <= found.membership.last_read_seq:
+    if min(seq, found.last_seq) <= found.last_read_seq:
         return unread_in(actor.person_id, room_id)
     with transaction():
         found = find_room(actor, room_id, RoomRight.READ)
-        return _read_up_to(found, min(seq, found.room.last_seq))
+        return _read_up_to(found, min(seq, found.last_seq))
 
 
 def start_typing(actor: Actor, *, room_id: int) -> None:
@@ -131,8 +131,8 @@ def _store(actor: Actor, room_id: int, body: str, client_id: str) -> MessagePost
         message_id = database.execute(_INSERT, values).scalar_one()
         told = posted(Message(id=message_id, **values), author=author)
         announce(told, room_audience(room_id))
-        if found.membership is not None:  # Whoever writes has read what stands above, as all know who get it.
-            database.execute(_READ_BY_AUTHOR, {"membership_id": found.membership.id, "seq": seq})
+        if found.is_member:  # Whoever writes has read what stands above, as all know who get it.
+            database.execute(_READ_BY_AUTHOR, {"membership_id": found.membership_id, "seq": seq})
         on_commit(lambda: typing.said(actor.person_id, room_id))
     return told
 

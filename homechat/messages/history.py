@@ -65,7 +65,7 @@ def page_before(actor: Actor, room_id: int, *, before: int | None = None, limit:
         room_id=room_id,
         messages=rows[:limit][::-1],
         has_more=len(rows) > limit,
-        last_seq=found.room.last_seq,
+        last_seq=found.last_seq,
     )
 
 
@@ -85,7 +85,7 @@ def changes_after(actor: Actor, room_id: int, *, after: int) -> dict[str, Any]:
     return {
         "room_id": room_id,
         "messages": [] if too_far else payloads(sorted(rows, key=lambda message: message.seq)),
-        "last_seq": found.room.last_seq,
+        "last_seq": found.last_seq,
         "reload": too_far,
         "reads": reads_of(room_id, actor.person_id),
     }
@@ -103,12 +103,12 @@ def reads_of(room_id: int, viewer_id: int) -> dict[int, int]:
 
 def first_unread_seq(actor: Actor, found: RoomInHand) -> int | None:
     """Return the place of the first message of others that the actor has not read, or None."""
-    if found.membership is None:
+    if not found.is_member:
         return None
     return db.session.scalar(
         sa.select(sa.func.min(Message.seq)).where(
-            Message.room_id == found.room.id,
-            Message.seq > found.membership.last_read_seq,
+            Message.room_id == found.room_id,
+            Message.seq > found.last_read_seq,
             Message.author_id != actor.person_id,
             Message.deleted_at.is_(None),
         )
@@ -116,6 +116,4 @@ def first_unread_seq(actor: Actor, found: RoomInHand) -> int | None:
 
 
 def _visible_from(found: RoomInHand) -> int:
-    if found.room.from_arrival and found.membership is not None:
-        return found.membership.joined_seq
-    return 0
+    return found.joined_seq if found.from_arrival else 0

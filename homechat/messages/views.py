@@ -40,7 +40,7 @@ def index() -> Page:
 def conversation(room_id: int) -> Page:
     actor = current_actor()
     found = find_room(actor, room_id, RoomRight.SEE)
-    mine = {room_id} if found.membership else set()
+    mine = {room_id} if found.is_member else set()
     room = cards_of_rooms(actor.person_id, [found.room], mine=mine)[0]
     if RoomRight.READ not in found.rights:
         return render_template("messages/doorstep.html", room=room, may=found.rights)

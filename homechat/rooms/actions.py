@@ -144,7 +144,7 @@ def join_room(actor: Actor, room_id: int) -> Room:
     limits.spend(limits.JOINS, actor.person_id)
     with transaction() as session:
         found = find_room(actor, room_id, RoomRight.SEE)
-        if found.membership is None:
+        if not found.is_member:
             found = find_room(actor, room_id, RoomRight.JOIN)
             _add(actor, session, found.room, actor.person_id)
     return found.room
