@@ -40,6 +40,7 @@ from homechat.realtime.events import (
 from homechat.realtime.live_sockets import (
     NAMESPACE,
     LiveSocket,
+    is_connected,
     listen,
     live_sockets,
     stop_listening,
@@ -114,6 +115,9 @@ def _on_connect(auth: object = None) -> None:
         log.exception("a connection could not be checked")
         _forget(request.sid)  # type: ignore[attr-defined]
         raise Refused(_("We can't let anybody in right now. Please try again.")) from error
+    if not is_connected(socket.sid):
+        _forget(socket.sid)  # Socket.IO says that somebody is gone only of those who are in.
+        raise Refused(_("We can't let anybody in right now. Please try again."))
     hello = ServerHello(
         contract=CONTRACT_VERSION,
         build=current_app.extensions["homechat_build"],
@@ -173,7 +177,11 @@ def _comparison() -> Callable[[], None]:
 
     def bring_about() -> None:
         for socket in sockets:
-            _adjust(socket, roles.get(socket.session_id), rooms[socket.user_id])
+            if is_connected(socket.sid):
+                _adjust(socket, roles.get(socket.session_id), rooms[socket.user_id])
+            else:
+                socketio.server.manager.disconnect(socket.sid, NAMESPACE, ignore_queue=True)
+                _forget(socket.sid)
 
     return bring_about
 

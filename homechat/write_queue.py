@@ -165,6 +165,10 @@ class _Group:
         """Commit, or roll back where nothing was changed; return how many seconds that took. Raises nothing."""
         began = time.monotonic()
         try:
+            if self.writers and not self._is_sound():
+                raise RuntimeError(
+                    "the database has given up the transaction by itself"
+                )  # COMMIT would say nothing.
             if self.writers:
                 self.connection.commit()
             else:

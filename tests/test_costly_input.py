@@ -31,6 +31,21 @@ def test_catching_up_on_very_much_text_is_answered_with_reload(house: House) -> 
     assert house.act(history.changes_after, house.actor("ada"), room, after=5)["reload"] is False
 
 
+def test_a_page_of_very_long_messages_is_shorter_and_leads_on_to_all_of_them(house: House) -> None:
+    room = house.room("ada", name="Novels")
+    for _ in range(13):
+        house.say("ada", room, "x" * 10_000)
+
+    pages: list[history.Page] = []
+    before = None
+    while before is None or pages[-1].has_more:
+        pages.append(house.act(history.page_before, house.actor("ada"), room, before=before, limit=100))
+        before = pages[-1].messages[0].seq
+
+    seqs = [[message.seq for message in page.messages] for page in pages]
+    assert seqs == [[9, 10, 11, 12, 13], [4, 5, 6, 7, 8], [1, 2, 3]]
+
+
 @pytest.mark.parametrize("length", [10_001, 20_001, 150_000])
 def test_a_message_that_is_too_long_is_refused_and_says_so(house: House, length: int) -> None:
     browser = house.client("ada")

@@ -7,6 +7,7 @@ import select
 import signal
 import socket
 import struct
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -14,6 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from homechat.connection import OFFLINE_GRACE_SECONDS, WRITE_AGAIN_SECONDS
+from homechat.database import sqlite_driver as sqlite3
+from homechat.doors.events import REFUSALS_MAX
 from tests.conftest import GENEROUS_LIMITS
 from tests.devices import MakeDevice, devices, live_people, wait_until
 from tests.house import House
@@ -24,6 +28,7 @@ pytestmark = pytest.mark.sockets
 
 EXAMPLES = 60
 CROWD = 400
+PING_SECONDS = 1
 TELLTALES = (b"Traceback", b'File "', b".py", b"eventlet", b"Werkzeug", b"simple_websocket")
 
 
@@ -180,3 +185,78 @@ def test_a_crowd_of_newcomers_waits_while_a_member_is_answered(house: House) -> 
             poll.register(newcomer, select.POLLIN)
         assert len(poll.poll(0)) < CROWD / 2, "answered before her"
         assert all(newcomer.recv(100).startswith(b"HTTP/1.1 200 OK") for newcomer in crowd)
+
+
+BURSTS = {
+    "events": lambda number: frame(f'42{number}["nothing"]'.encode()),
+    "pongs": lambda number: frame(b"", opcode=0xA),
+}
+
+
+@pytest.mark.parametrize("burst", BURSTS)
+def test_a_burst_of_one_client_waits_while_others_are_answered(house: House, burst: str) -> None:
+    settings = {**GENEROUS_LIMITS, "HOMECHAT_ASYNC_MODE": "eventlet"}
+    with (
+        ServerProcess(house.data_dir, settings) as server,
+        devices(server.url, house) as device,
+        RawSocket(device("ada")) as ada,
+        RawSocket(device("cleo")) as cleo,
+    ):
+        ada.connect()
+        cleo.connect()
+        assert ada.call_event("typing:start", {"room_id": 1})["ok"] is True
+
+        server.send_signal(signal.SIGSTOP)  # so that all of it is there at the same moment
+        cleo.wire.sendall(b"".join(map(BURSTS[burst], range(1, CROWD))) + frame(b'42999["room:list"]'))
+        ada.send('421["message:send",{"room_id":1,"body":"Through a burst","client_id":"through-burst"}]')
+        server.send_signal(signal.SIGCONT)
+
+        assert ada.answer().startswith(f"{ACK}1[")
+        server.send_signal(signal.SIGSTOP)
+        answered = [packet for packet in cleo.listen(for_seconds=0.5) if packet.startswith(ACK)]
+        server.send_signal(signal.SIGCONT)
+        assert len(answered) < CROWD / 2, "answered before her"
+        assert not any(packet.startswith(f"{ACK}999[") for packet in answered)
+        while not cleo.answer().startswith(f"{ACK}999["):
+            pass
+
+
+def test_who_goes_on_past_all_limits_is_let_go_and_may_come_back(house: House) -> None:
+    limits = {**GENEROUS_LIMITS, "HOMECHAT_MESSAGES_PER_MINUTE": "6"}
+    with (
+        ServerProcess(house.data_dir, limits) as server,
+        devices(server.url, house) as device,
+        RawSocket(phone := device("cleo")) as cleo,
+        RawSocket(device("ada")) as ada,
+    ):
+        cleo.connect()
+        ada.connect()
+        answers = [cleo.call_event("room:list").get("code") for _ in range(60 + REFUSALS_MAX - 1)]
+        assert answers == [None] * 60 + ["rate_limited"] * (REFUSALS_MAX - 1)
+
+        cleo.send('421["room:list"]')
+
+        assert cleo.is_ended()
+        assert ada.call_event("room:list")["ok"] is True
+        with RawSocket(phone) as again:
+            assert again.connect().call_event("room:list")["code"] == "rate_limited"
+
+
+def test_who_is_given_up_while_being_let_in_is_not_here(house: House) -> None:
+    settings = {**GENEROUS_LIMITS, "HOMECHAT_PING_SECONDS": str(PING_SECONDS)}
+    with (
+        ServerProcess(house.data_dir, settings) as server,
+        devices(server.url, house) as device,
+        sqlite3.connect(house.settings.sqlite_file, isolation_level=None) as other,
+    ):
+        ada, phone = device("ada").connect(), device("cleo")
+        with RawSocket(phone) as cleo:
+            other.execute("BEGIN IMMEDIATE")  # Nobody is let in before it can be written down.
+            cleo.send("40")
+            time.sleep(6 * PING_SECONDS)  # She answers no ping meanwhile.
+            other.execute("ROLLBACK")
+            assert cleo.is_ended()
+
+        time.sleep(WRITE_AGAIN_SECONDS + OFFLINE_GRACE_SECONDS + 1)
+        assert live_people(house) == {house.id_of("ada")}
+        assert house.id_of("cleo") not in ada.send("room:list", {})["online"]

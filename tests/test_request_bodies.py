@@ -141,6 +141,17 @@ def test_a_length_that_makes_no_sense_is_refused(device: MakeDevice, length: str
         assert reply_to(connection).split(b" ")[1] == b"400"
 
 
+@pytest.mark.parametrize("fields", [1001, 200_000])
+def test_a_form_of_very_many_fields_is_refused_before_it_is_taken_apart(
+    device: MakeDevice, fields: int
+) -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+
+    reply = device("ben").request("POST", "/me/profile", data="a&" * (fields - 1) + "a", headers=form)
+
+    assert (reply.status_code, reply.text) == (400, "That form has too many fields.\n")
+
+
 def test_a_body_in_pieces_and_a_large_one_arrive_whole(server: ServerProcess, device: MakeDevice) -> None:
     ben = device("ben")
     reply = ben.post("/me/profile", {"display_name": "Ben", "padding": "x" * 900_000})

@@ -120,6 +120,24 @@ def test_what_cannot_be_stored_was_promised_to_nobody(house: House) -> None:
     assert told == ["stored"], "the next one is not hurt by it"
 
 
+def test_what_the_database_gave_up_by_itself_was_promised_to_nobody(house: House) -> None:
+    before = house.home().last_seq
+    with house.app.app_context(), transaction():
+        db.session.execute(
+            sa.text(
+                "CREATE TRIGGER give_up BEFORE UPDATE OF display_name ON users"
+                " BEGIN SELECT RAISE(ROLLBACK, 'given up'); END"
+            )
+        )
+
+    done = _in_a_queue(house, [_raise_seq, lambda: _rename("ben"), _raise_seq])
+
+    first, second, third = map(_outcome, done)
+    assert (first, third) == ("Unavailable", None)
+    assert second is not None
+    assert house.home().last_seq == before + 1, "the third began anew"
+
+
 def test_people_are_told_in_the_order_of_writing_each_as_who_they_are(house: House) -> None:
     told: list[tuple[int, str]] = []
 

@@ -16,13 +16,23 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 from homechat.accounts import sessions
 from homechat.actor import Actor, Door, Role
 from homechat.doors.forms import is_unstorable
-from homechat.errors import Broken, HomeChatError, Invalid, Unauthenticated, Unavailable, UnknownEvent
-from homechat.realtime.live_sockets import live_sockets
+from homechat.errors import (
+    Broken,
+    HomeChatError,
+    Invalid,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+    UnknownEvent,
+)
+from homechat.realtime.live_sockets import LiveSocket, hang_up, live_sockets
 from homechat.rooms.queries import find_room
 from homechat.security import limits
 from homechat.security.policy import RoomRight
 
 log = logging.getLogger(__name__)
+
+REFUSALS_MAX = 20
 
 Json = dict[str, Any]
 Handler = Callable[[Actor, Json], "Json | None"]
@@ -118,7 +128,7 @@ class Sender(NamedTuple):
 def dispatch(sender: Sender, name: str, args: tuple[Any, ...]) -> Json:
     """Run one event of one socket and return its ack; whatever comes in, the connection stays.
 
-    session row anew → budget of all events → shape → budget of this event → right → handler. Errors become
+    budget of all events → session row anew → shape → budget of this event → right → handler. Errors become
     `{ok: false, code, error}`.
     """
     under_way: UnderWay = current_app.extensions["homechat_events"]
@@ -135,7 +145,6 @@ def dispatch(sender: Sender, name: str, args: tuple[Any, ...]) -> Json:
 
 def _run(sender: Sender, name: str, args: tuple[Any, ...]) -> Json:
     actor = _actor_of(sender)
-    limits.spend(limits.SOCKET_EVENTS, actor.person_id)
     found = EVENTS.get(name)
     if found is None:
         raise UnknownEvent(_("This event is not known here."))
@@ -148,6 +157,8 @@ def _run(sender: Sender, name: str, args: tuple[Any, ...]) -> Json:
 
 def _actor_of(sender: Sender) -> Actor:
     socket = live_sockets().get(sender.sid)
+    if socket is not None:
+        _spend_one_of_all(socket)
     row = sessions.session_by_id(socket.session_id) if socket is not None else None
     if row is None:
         raise Unauthenticated(_("You are signed out. Please sign in again."))
@@ -163,6 +174,17 @@ def _actor_of(sender: Sender) -> Actor:
         session_id=row.id,
         socket_id=sender.sid,
     )
+
+
+def _spend_one_of_all(socket: LiveSocket) -> None:
+    """Count one event of a person, before it costs a look at the database; who goes on past the limit is let go."""
+    try:
+        limits.spend(limits.SOCKET_EVENTS, socket.user_id)
+    except TooMany:
+        socket.refused += 1
+        if socket.refused >= REFUSALS_MAX:
+            hang_up(socket)
+        raise
 
 
 def _checked(found: ClientEvent, args: tuple[Any, ...]) -> Json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,8 +17,9 @@ from homechat.rooms.queries import RoomInHand, find_room
 from homechat.security.policy import RoomRight
 
 PAGE_MESSAGES = 50
+PAGE_CHARACTERS = 50_000
 CATCH_UP_MESSAGES = 500
-CATCH_UP_CHARACTERS = 200_000
+CATCH_UP_CHARACTERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Page:
 
 
 def page_before(actor: Actor, room_id: int, *, before: int | None = None, limit: int = PAGE_MESSAGES) -> Page:
-    """Return up to `limit` (1 to 100) messages before the place `before`, or the newest.
+    """Return up to `limit` (1 to 100) messages before the place `before`, or the newest; fewer when they are very long.
 
     Raises NotFound or Forbidden. In a private room whose newcomers see it from their arrival on, nothing older shows.
     """
@@ -61,10 +63,11 @@ def page_before(actor: Actor, room_id: int, *, before: int | None = None, limit:
     if before is not None:
         query = query.where(Message.seq < before)
     rows = list(db.session.scalars(query))
+    shown = _that_fit(rows[:limit])
     return Page(
         room_id=room_id,
-        messages=rows[:limit][::-1],
-        has_more=len(rows) > limit,
+        messages=shown[::-1],
+        has_more=len(rows) > len(shown),
         last_seq=found.last_seq,
     )
 
@@ -113,6 +116,13 @@ def first_unread_seq(actor: Actor, found: RoomInHand) -> int | None:
             Message.deleted_at.is_(None),
         )
     )
+
+
+def _that_fit(messages: list[Message]) -> list[Message]:
+    """Return as many of the first messages as have 50,000 characters together, one at least."""
+    sums = accumulate(len(message.body) for message in messages)
+    count = sum(characters <= PAGE_CHARACTERS for characters in sums)
+    return messages[: max(1, count)]
 
 
 def _visible_from(found: RoomInHand) -> int:

@@ -21,6 +21,7 @@ class LiveSocket:
     """One connected socket of this process.
 
     role: the person's at the handshake; when it changes, the socket ends and comes back with the new one.
+    refused: how many of its events came when the person had sent too many.
     """
 
     sid: str
@@ -28,6 +29,7 @@ class LiveSocket:
     session_id: int
     role: Role
     rooms: set[int] = field(default_factory=set)
+    refused: int = 0
 
 
 class LiveSockets:
@@ -78,6 +80,20 @@ def stop_listening(socket: LiveSocket, room_id: int) -> None:
     """Have one socket hear a room no more."""
     socket.rooms.discard(room_id)
     socketio.server.leave_room(socket.sid, room_audience(room_id), namespace=NAMESPACE)
+
+
+def is_connected(sid: str) -> bool:
+    """Whether the connection below a socket still stands; one that ends while it is let in is not told of."""
+    eio_sid = socketio.server.manager.eio_sid_from_sid(sid, NAMESPACE)
+    connection = socketio.server.eio.sockets.get(eio_sid)
+    return connection is not None and not connection.closed
+
+
+def hang_up(socket: LiveSocket) -> None:
+    """End the connection of one socket; its client may come back at once."""
+    eio_sid = socketio.server.manager.eio_sid_from_sid(socket.sid, NAMESPACE)
+    if eio_sid is not None:
+        socketio.start_background_task(socketio.server.eio.disconnect, eio_sid)
 
 
 def tell_restarting() -> None:

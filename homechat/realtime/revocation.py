@@ -10,7 +10,14 @@ from flask import current_app
 from homechat.database import db, on_commit, transaction
 from homechat.extensions import socketio
 from homechat.realtime.events import SessionEnded, person_audience, room_audience, session_audience, tell
-from homechat.realtime.live_sockets import NAMESPACE, LiveSocket, listen, live_sockets, stop_listening
+from homechat.realtime.live_sockets import (
+    NAMESPACE,
+    LiveSocket,
+    hang_up,
+    listen,
+    live_sockets,
+    stop_listening,
+)
 from homechat.realtime.models import SecurityEpoch
 
 POLLS_TO_LOOK_AGAIN = 60
@@ -51,10 +58,8 @@ def cut(sockets: list[LiveSocket], *, reason: str, sentence: str) -> None:
     for socket in sockets:
         tell(SessionEnded(reason=reason, sentence=sentence), socket.sid)
         _leave_every_audience(socket)
-        eio_sid = socketio.server.manager.eio_sid_from_sid(socket.sid, NAMESPACE)
+        hang_up(socket)  # disconnect() ends the namespace only; the transport would stay.
         socketio.server.disconnect(socket.sid, namespace=NAMESPACE)
-        if eio_sid is not None:  # disconnect() ends the namespace only; the transport would stay.
-            socketio.start_background_task(socketio.server.eio.disconnect, eio_sid)
 
 
 def current_epoch() -> int:

@@ -37,6 +37,7 @@ class BoundedSocket(engineio_socket.Socket):  # type: ignore[misc]
         self._waiting_bytes = 0
         self._large_bytes = 0  # of the one packet that may be larger than all that else may wait
         self._is_dropped = False
+        self._has_left = False
         self._wire: socket.socket | None = None
         self._writes: _DirectWrites | None = None
         self._turn = threading.Lock()
@@ -67,6 +68,10 @@ class BoundedSocket(engineio_socket.Socket):  # type: ignore[misc]
             self.server.start_background_task(self._cut_later)
         super().close(wait=wait, abort=abort, reason=reason)
 
+    def has_left(self) -> None:
+        """Note that nothing more comes from the client: the queue ends here."""
+        self._has_left = True
+
     def written(self, count: int) -> None:
         """Note that so many bytes have gone out."""
         with self._turn:
@@ -82,8 +87,8 @@ class BoundedSocket(engineio_socket.Socket):  # type: ignore[misc]
 
         Messages only: engineio ends a connection whose queue is empty for long, and its pings keep it alive.
         """
-        if self.closing:
-            return packet
+        if self.closing or self._has_left:
+            return packet  # What is begun now, nobody might be there to finish.
         if not self.check_ping_timeout():
             return None  # It has ended.
         frame = _frame_of(packet)
@@ -121,6 +126,8 @@ class BoundedSocket(engineio_socket.Socket):  # type: ignore[misc]
         if self._wire is not None:
             with suppress(OSError):  # it has ended already
                 self._wire.shutdown(socket.SHUT_RDWR)
+        if self._writes is not None:
+            self._writes.give_up()
 
 
 class _DirectWrites:
@@ -129,6 +136,7 @@ class _DirectWrites:
     def __init__(self, wire: socket.socket, turn: Any) -> None:
         self._wire = wire
         self._turn = turn
+        self._begun: _Rest | None = None
 
     @classmethod
     def to(cls, ws: Any) -> "_DirectWrites | None":
@@ -154,9 +162,15 @@ class _DirectWrites:
 
     def rest(self, data: bytes) -> "_Rest":
         """Return what is left of a frame that was begun."""
-        rest = _Rest(data)
-        rest.end = self._turn.release
-        return rest
+        self._begun = _Rest(data)
+        self._begun.end = self.give_up
+        return self._begun
+
+    def give_up(self) -> None:
+        """Give the lock back if a frame was begun; it is written, or its connection is at its end."""
+        if self._begun is not None:
+            self._begun = None
+            self._turn.release()
 
 
 class _Rest(bytes):
@@ -169,11 +183,20 @@ class _Rest(bytes):
 
 
 class _Counting:
-    """A WebSocket that tells its connection what it has written."""
+    """A WebSocket that tells its connection what it has written, and when there is nothing more to read."""
 
     def __init__(self, ws: Any, connection: BoundedSocket) -> None:
         self._ws = ws
         self._connection = connection
+
+    def wait(self) -> Any:
+        message = None
+        try:
+            message = self._ws.wait()
+        finally:
+            if message is None:
+                self._connection.has_left()
+        return message
 
     def send(self, message: str | bytes) -> None:
         if isinstance(message, _Rest):

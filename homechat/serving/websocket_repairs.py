@@ -1,13 +1,15 @@
 """What the WebSocket libraries get wrong and a stranger could use, put right at run time.
 
-eventlet 0.41 unmasks in a Python loop (a third of a second for 1 MB, and nobody else is served meanwhile) and keeps
-an unfinished message of any length. engineio 4.15 leaves a connection half open when a frame makes no sense. Both are
-pinned in pyproject.toml, and the start stops when an upgrade has changed what is patched here.
+eventlet 0.41 unmasks in a Python loop (a third of a second for 1 MB, and nobody else is served meanwhile), keeps an
+unfinished message of any length, and serves one client as long as there is something of theirs to read. engineio 4.15
+leaves a connection half open when a frame makes no sense. Both are pinned in pyproject.toml, and the start stops when an
+upgrade has changed what is patched here.
 """
 
 import functools
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -38,11 +40,20 @@ def repair_engineio() -> None:
 
 
 def repair_eventlet(websocket: Any) -> None:
-    """Bound a message over all its fragments, and unmask as one big number. websocket: the module of eventlet."""
+    """Bound a message over all its fragments, unmask as one big number, and let others have their turn.
+
+    websocket: the module of eventlet.
+    """
     protocol = websocket.RFC6455WebSocket
-    if not (callable(protocol.Message.push) and callable(protocol._apply_mask)):
+    if not all(map(callable, (protocol.Message.push, protocol._apply_mask, protocol._recv_frame))):
         raise RuntimeError("this eventlet is not the one that is repaired here")
     original: Any = protocol.Message
+    receive: Callable[..., Any] = protocol._recv_frame
+
+    def receive_in_turn(wire: Any, message: Any = None) -> Any:
+        # Reading from a full buffer yields to nobody; whoever has sent a thousand frames would be all there is.
+        time.sleep(0)
+        return receive(wire, message=message)
 
     class Message(original):  # type: ignore[misc]
         received = 0
@@ -54,6 +65,7 @@ def repair_eventlet(websocket: Any) -> None:
             super().push(data, final)
 
     protocol.Message = Message
+    protocol._recv_frame = receive_in_turn
     protocol._apply_mask = staticmethod(unmasked)
 
 
