@@ -6,6 +6,8 @@ whoever is about to serve or to migrate. An unknown or malformed setting stops t
 """
 
 import difflib
+import hashlib
+import hmac
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -227,6 +229,16 @@ class Settings:
         if not self.is_secure_context:
             return "homechat"
         return "__Secure-homechat" if self.path_prefix else "__Host-homechat"
+
+    @property
+    def redis_name(self) -> str:
+        """What begins all that is ours in a Redis, which other houses may use, too.
+
+        Made of the secret key, which the servers of one house share. (The number of a Redis database keeps keys apart,
+        but not what is published.)
+        """
+        digest = hmac.new(self.secret_key.encode(), b"redis", hashlib.sha256).hexdigest()
+        return f"homechat:{digest[:32]}"
 
     @property
     def sqlite_file(self) -> Path | None:

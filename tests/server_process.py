@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 15
 STALL_MS_MAX = 250
-TRACEBACK_SHOWN = 4_000
+TRACEBACK_SHOWN = 9_000
 
 
 class ServerProcess:

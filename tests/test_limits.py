@@ -38,7 +38,7 @@ PROMISED = {
 
 
 def settings_of(tmp_path: Path, **given: object) -> Settings:
-    return Settings(data_dir=tmp_path, secret_key="k" * 40, **given)
+    return Settings(**{"data_dir": tmp_path, "secret_key": "k" * 40, **given})
 
 
 @pytest.fixture
@@ -287,6 +287,15 @@ def test_two_servers_share_their_budgets_through_redis(redis: RedisServer, tmp_p
     assert not one.storage.is_degraded
     assert one.storage.reset() == 1
     assert other.remaining(limits.MESSAGES, ADA) == 60
+
+
+def test_two_houses_on_one_redis_count_apart(redis: RedisServer, tmp_path: Path) -> None:
+    ours = Budgets(settings_of(tmp_path, redis_url=redis.url))
+    theirs = Budgets(settings_of(tmp_path, redis_url=redis.url, secret_key="t" * 64))
+
+    assert spend_all(ours, limits.MESSAGES, ADA) == 60
+
+    assert theirs.remaining(limits.MESSAGES, ADA) == 60
 
 
 def test_limits_hold_while_redis_is_away_and_are_shared_again_when_it_is_back(

@@ -5,8 +5,7 @@ What gets lost here is not told again. Clients notice the gap, or look once a mi
 
 from __future__ import annotations
 
-import hashlib
-import hmac
+import functools
 import time
 from collections.abc import Callable
 from typing import Any
@@ -26,15 +25,18 @@ def bus(settings: Settings) -> RedisManager | None:
     """Return what Socket.IO reaches the other servers by, or None for a server that is alone."""
     if not settings.redis_url:
         return None
-    manager = RedisManager(
+    there = functools.partial(
+        RedisManager,
         settings.redis_url,
-        channel=_channel(settings.secret_key),
+        channel=settings.redis_name,
         redis_options={
             "socket_timeout": REDIS_TIMEOUT_SECONDS,
             "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
         },
     )
-    manager._publish = patient(manager._publish)
+    manager = there()
+    # By a connection of its own: one that fails is replaced, together with what somebody else waits for to hear.
+    manager._publish = patient(there(write_only=True)._publish)
     return manager
 
 
@@ -60,11 +62,3 @@ def patient(publish: Publish) -> Publish:
         silent_until = ended + REDIS_RETRY_SECONDS if has_failed and ended - began > HUNG_SECONDS else 0.0
 
     return publish_unless_hung
-
-
-def _channel(secret_key: str) -> str:
-    """Return where the servers of this house meet: those of another one may use the same Redis.
-
-    The number of a Redis database does not keep houses apart: channels belong to all of them.
-    """
-    return f"homechat:{hmac.new(secret_key.encode(), b'redis channel', hashlib.sha256).hexdigest()[:32]}"

@@ -103,18 +103,24 @@ def _drop_expired(hits: deque[float], now: float, seconds: int) -> None:
 class HouseholdStorage(Storage, MovingWindowSupport):
     """Counts moving windows in Redis while it answers, and in this process while it does not.
 
-    redis_url: "" to count here only. After Redis failed it is asked again every 10 s, by one caller, so that
-    a Redis that hangs holds up one request in a while and not all of them.
+    redis_url: "" to count here only.  redis_name: what begins the keys of this house there.
+    After Redis failed it is asked again every 10 s, by one caller, so that a Redis that hangs holds up one request in
+    a while and not all of them.
     """
 
     STORAGE_SCHEME = [SCHEME]
 
     def __init__(
-        self, uri: str = f"{SCHEME}://", *, redis_url: str = "", wrap_exceptions: bool = False
+        self,
+        uri: str = f"{SCHEME}://",
+        *,
+        redis_url: str = "",
+        redis_name: str = "",
+        wrap_exceptions: bool = False,
     ) -> None:
         super().__init__(uri, wrap_exceptions=wrap_exceptions)
         self._here = MovingWindows()
-        self._shared = _redis_storage(redis_url) if redis_url else None
+        self._shared = _redis_storage(redis_url, redis_name) if redis_url else None
         self._ask_redis_from = 0.0
 
     @property
@@ -186,10 +192,11 @@ class HouseholdStorage(Storage, MovingWindowSupport):
         return answer
 
 
-def _redis_storage(url: str) -> RedisStorage:
+def _redis_storage(url: str, name: str) -> RedisStorage:
     # No retries: with them a Redis that is down costs each caller many times the timeout.
     return RedisStorage(
         url,
+        key_prefix=f"{name}:limits",
         socket_timeout=REDIS_TIMEOUT_SECONDS,
         socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
         retry=Retry(NoBackoff(), 0),  # type: ignore[arg-type]

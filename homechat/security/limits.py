@@ -85,7 +85,7 @@ def init_limits(app: Flask, settings: Settings) -> None:
     app.extensions["homechat_budgets"] = Budgets(settings)
     app.config.update(
         RATELIMIT_STORAGE_URI=f"{SCHEME}://",
-        RATELIMIT_STORAGE_OPTIONS={"redis_url": settings.redis_url},
+        RATELIMIT_STORAGE_OPTIONS={"redis_url": settings.redis_url, "redis_name": settings.redis_name},
         RATELIMIT_STRATEGY="moving-window",
         RATELIMIT_HEADERS_ENABLED=True,
         RATELIMIT_DEFAULT=settings.page_limit,
@@ -111,7 +111,7 @@ class Budgets:
     """The budgets of one house, counted here or in its Redis."""
 
     def __init__(self, settings: Settings) -> None:
-        self.storage = HouseholdStorage(redis_url=settings.redis_url)
+        self.storage = HouseholdStorage(redis_url=settings.redis_url, redis_name=settings.redis_name)
         self._windows = MovingWindowRateLimiter(self.storage)
         self._rates = {budget: _rate(budget, settings) for budget in BUDGETS}
 

@@ -69,7 +69,14 @@ class Strangers:
             connection = self._server.eio.sockets.get(eio_sid)
             # With threads, those that have ended stay listed for a while.
             is_open = connection is not None and not connection.closed
-            if not is_open or self._server.manager.sid_from_eio_sid(eio_sid, NAMESPACE) is not None:
+            if not is_open or self._is_let_in(eio_sid):
                 del here[eio_sid]
         if not here:
             self._since.pop(address, None)
+
+    def _is_let_in(self, eio_sid: str) -> bool:
+        manager = self._server.manager
+        sid = manager.sid_from_eio_sid(
+            eio_sid, NAMESPACE
+        )  # Whoever asks has one, too, before there is an answer.
+        return sid is not None and bool(manager.is_connected(sid, NAMESPACE))
