@@ -55,7 +55,7 @@ OFFLINE_GRACE_SECONDS = 1.5
 """A page that is being changed closes one socket and opens the next; nobody else should see them go and come."""
 WRITE_AGAIN_SECONDS = 3.0
 HELLO_DELAY_SECONDS = 0.02
-FINISH_SECONDS = 5.0
+EVENTS_FINISH_SECONDS = 3.0
 ANY_EVENT = "*"
 
 
@@ -152,7 +152,7 @@ def say_goodbye() -> None:
     """Tell every client that the server will be back, and let the events under way finish."""
     tell_restarting()
     under_way: UnderWay = current_app.extensions["homechat_events"]
-    under_way.finish(FINISH_SECONDS)
+    under_way.finish(EVENTS_FINISH_SECONDS)
 
 
 def look_again() -> None:
@@ -164,7 +164,7 @@ def look_again() -> None:
     try:
         with transaction():
             on_commit(_comparison())
-    except Unavailable:  # Nothing can be written, so nothing changes under us either.
+    except Unavailable:  # Whatever others write meanwhile raises the epoch, and we look once more.
         db.session.rollback()
         _comparison()()
 
@@ -224,13 +224,20 @@ def _let_in() -> LiveSocket:
         with transaction():
             sessions.touch(row)
             _write_down(socket)
+            rooms = room_ids_of(socket.user_id)
+            # In its turn: a removal that is stored later is acted upon later, too.
+            on_commit(lambda: _listen_to(socket, rooms))
     except Unavailable:
         # Reading goes on while nothing can be written; that they are here is told when it can.
         app = current_app._get_current_object()  # type: ignore[attr-defined]
         socketio.start_background_task(_write_down_later, app, socket)
-    for room_id in room_ids_of(socket.user_id):
-        listen(socket, room_id)
+        _listen_to(socket, room_ids_of(socket.user_id))
     return socket
+
+
+def _listen_to(socket: LiveSocket, room_ids: list[int]) -> None:
+    for room_id in room_ids:
+        listen(socket, room_id)
 
 
 def _write_down(socket: LiveSocket) -> None:

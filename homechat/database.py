@@ -27,6 +27,7 @@ from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -138,10 +139,10 @@ def transaction(*, waits: bool = True) -> Iterator[Session]:
                 raise
             finally:
                 del session.info["callbacks"], session.info["connection"]
-    except OperationalError as error:
+    except (OperationalError, PoolTimeoutError) as error:
         session.expire_all()
         if waits:
-            log.error("the database refused a write: %s", type(error.orig).__name__, exc_info=error)
+            log.error("the database refused a write: %s", type(error).__name__, exc_info=error)
         raise Unavailable(CANNOT_STORE) from error
 
 

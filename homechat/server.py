@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 import sys
+import time
 import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -104,17 +105,17 @@ def _watch_loop(house: "House") -> None:
 
 
 def _stop(house: "House", server: Any, listener: Any) -> None:
-    """Tell everybody, stop accepting, let requests under way finish, close the database."""
+    """Tell everybody, close their sockets, stop accepting, let requests under way finish, close the database."""
     import eventlet
 
     from homechat.serving import lifecycle
 
-    lifecycle.end_at_last()
+    until = lifecycle.end_at_last()
     lifecycle.say_goodbye(house)
     eventlet.sleep(FLUSH_SECONDS)
     lifecycle.close_sockets(house)
     eventlet.sleep(FLUSH_SECONDS)
-    with eventlet.Timeout(lifecycle.FINISH_SECONDS - 2 * FLUSH_SECONDS, False):
+    with eventlet.Timeout(max(FLUSH_SECONDS, until - time.monotonic()), False):
         # SystemExit is how eventlet's server is asked to accept no more; it then waits for what is under way.
         server.kill(SystemExit)
         listener.close()

@@ -157,12 +157,13 @@ class _Group:
         self.writers: list[_Writer] = []
         self._began = time.monotonic()
         self._error: Exception | None = None
+        self._ended: BaseException | None = None
 
     def takes_more(self, patience: float) -> bool:
         return self._is_sound() and time.monotonic() - self._began < patience
 
     def store(self) -> float:
-        """Commit, or roll back where nothing was changed; return how many seconds that took. Raises nothing."""
+        """Commit, or roll back where nothing was changed; return how many seconds it took. `tell` tells of errors."""
         began = time.monotonic()
         try:
             if self.writers and not self._is_sound():
@@ -173,9 +174,12 @@ class _Group:
                 self.connection.commit()
             else:
                 self.connection.rollback()
-        except Exception as error:
+        except BaseException as error:
             log.exception("the database refused to store")
-            self._error = error
+            if isinstance(error, Exception):
+                self._error = error
+            else:  # The task was ended in the middle of it; nobody knows whether it is stored.
+                self._error, self._ended = RuntimeError("ended while storing"), error
             self.connection.invalidate()  # SQLAlchemy would hand on what COMMIT left behind.
         finally:
             self.connection.close()
@@ -186,7 +190,7 @@ class _Group:
 
         Return what ended the task that tells, if anything did: the others wait to hear all the same.
         """
-        ended: BaseException | None = None
+        ended = self._ended
         for writer in self.writers:
             try:
                 writer.tell(self._error)

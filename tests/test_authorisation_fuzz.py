@@ -1,8 +1,9 @@
 """Nothing leaks, whatever people do in whatever order: hypothesis drives a real server beside a model of the rights.
 
 Five people on real connections found rooms, join, leave, are put in and taken out, write, type, read and look around.
-After each act everybody must have heard exactly what tests/rights_model.py says, and nobody anything else.
-HOMECHAT_FUZZ_HOUSES and HOMECHAT_FUZZ_STEPS make it longer: 100 houses of 100 acts are the 10,000 of docs/threats.md.
+After each act everybody must have heard exactly what tests/rights_model.py says, and nobody anything else; but for a
+change of role, after which everybody comes back. HOMECHAT_FUZZ_HOUSES and HOMECHAT_FUZZ_STEPS make it longer: 100
+houses of 100 acts are the 10,000 that a release takes.
 """
 
 from __future__ import annotations
@@ -370,7 +371,7 @@ class Household(RuleBasedStateMachine):
         self.forget()
 
     def what(self, event: tuple[str, dict[str, Any]]) -> Heard | None:
-        """Return an event in the words of the model, None for what depends on the clock; see `check_loosely`."""
+        """Return an event in the words of the model, None for what depends on the clock."""
         name, data = event
         if name == "message:posted":
             return name, data["room_id"], data["seq"], data["body"]

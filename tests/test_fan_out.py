@@ -49,7 +49,7 @@ def test_all_hear_the_same_in_the_same_order_whoever_is_slow_or_dies(
         def send(number: int) -> None:
             for count in range(MESSAGES_EACH):
                 ack = senders[number].say(
-                    room, f"{number} {count} {'long ' * 300}", f"mixed-{number}-{count:04d}"
+                    room, f"{number} {count} {'long ' * 1_000}", f"mixed-{number}-{count:04d}"
                 )
                 assert ack["ok"] is True
 

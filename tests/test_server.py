@@ -167,6 +167,25 @@ def test_a_database_that_others_can_read_stops_the_start(tmp_path):
     assert "chmod 600" in said
 
 
+def test_a_library_whose_insides_are_not_known_stops_the_start(tmp_path):
+    prepare_house(tmp_path / "house")
+    code = (
+        "import sys; from homechat import server; from homechat.serving import lifecycle; "
+        "lifecycle.INSIDES_KNOWN['python-socketio'] = '4.6'; sys.exit(server.main())"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=environment(tmp_path / "house", HOMECHAT_PORT=str(free_port()), HOMECHAT_ASYNC_MODE="threading"),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert result.stderr.startswith("HomeChat works with python-socketio 4.6, and 5.")
+
+
 def test_debugging_in_production_stops_the_start(tmp_path):
     prepare_house(tmp_path / "house")
     code, said = try_to_serve(tmp_path / "house", FLASK_DEBUG="1")

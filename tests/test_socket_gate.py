@@ -1,6 +1,8 @@
 """The live connection before anybody has signed in: who may knock, how long they may stay, what nonsense does."""
 
 import base64
+import subprocess
+import sys
 import time
 
 import pytest
@@ -16,7 +18,7 @@ from homechat.serving.websocket_repairs import unmasked
 from tests.devices import new_device
 from tests.house import House, copy_house
 from tests.raw_socket import frame
-from tests.server_process import ServerProcess
+from tests.server_process import ROOT, ServerProcess
 from tests.small_app import settings_for
 
 ORIGIN = "https://chat.example"
@@ -107,6 +109,15 @@ def test_unmasking_is_the_one_of_the_standard(data, mask, offset):
     assert unmasked(data, tuple(mask), length=len(data), offset=offset) == naive
 
 
+def test_the_server_unmasks_this_way():
+    code = (
+        "import sys; from eventlet import websocket; from homechat.serving import websocket_repairs as repairs; "
+        "repairs.repair_eventlet(websocket); "
+        "sys.exit(websocket.RFC6455WebSocket._apply_mask is not repairs.unmasked)"
+    )
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
 # Over the wire.
 
 
@@ -159,17 +170,18 @@ def test_compression_is_not_agreed_to(shared, open_socket):
     assert "sec-websocket-extensions" not in connection.getheaders()
 
 
-@pytest.mark.parametrize("nonsense", ["x", "", "9", "\U0001f9a6", "4" + "[" * 50_000])
-def test_nonsense_ends_the_connection_or_nothing(shared, open_socket, nonsense):
+def test_a_packet_of_no_known_kind_is_passed_over(shared, open_socket):
     connection = open_socket(shared)
-    connection.send(nonsense)
-    assert shared.is_up()
+    connection.send("9")
+    connection.settimeout(1)
+    assert not is_closed(connection)
     shared.assert_no_traceback()
 
 
-def test_a_frame_that_makes_no_sense_ends_the_connection_at_once(shared, open_socket):
+@pytest.mark.parametrize("nonsense", ["x", "", "\U0001f9a6", "4" + "[" * 50_000])
+def test_a_frame_that_makes_no_sense_ends_the_connection_at_once(shared, open_socket, nonsense):
     connection = open_socket(shared)
-    connection.send("x")
+    connection.send(nonsense)
     connection.settimeout(5)
     assert is_closed(connection)
     shared.assert_no_traceback()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from homechat.realtime import bus
 from tests.conftest import GENEROUS_LIMITS, close
 from tests.devices import MakeDevice, devices, settle, wait_until
 from tests.house import House, copy_house
@@ -165,6 +166,24 @@ def test_a_redis_that_hangs_holds_up_one_message_and_not_all(
     redis.thaw()
     _assert_heard_live_within(BACK_SECONDS, ada, ben, room)
     _assert_sees_each_once(ben, room)
+
+
+def test_who_waited_for_redis_in_vain_does_not_ask_again_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bus, "HUNG_SECONDS", 0.01)
+    monkeypatch.setattr(bus, "REDIS_RETRY_SECONDS", 0.2)
+    tried: list[str] = []
+
+    def hangs(message: str) -> None:
+        tried.append(message)
+        time.sleep(0.02)
+
+    publish = bus.patient(hangs)
+    for message in ("first", "left out", "left out"):
+        publish(message)
+    time.sleep(0.25)
+    publish("later")
+
+    assert tried == ["first", "later"]
 
 
 def test_two_houses_on_one_redis_hear_nothing_of_each_other(

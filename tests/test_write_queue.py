@@ -186,7 +186,8 @@ def test_who_does_not_want_to_wait_does_not(house: House) -> None:
     with house.app.app_context(), transaction():
         asking = threading.Thread(target=ask_at_once)
         asking.start()
-        asking.join()
+        asking.join(10)
+        assert not asking.is_alive()
     assert outcomes == []
 
     ask_at_once()
@@ -230,6 +231,46 @@ def test_whoever_is_ended_while_waiting_leaves_nobody_waiting() -> None:
     )
 
     assert result.stdout == "nobody waits\n", result.stderr
+
+
+def test_whoever_is_ended_while_it_is_stored_leaves_nobody_waiting() -> None:
+    script = """
+        import eventlet
+        eventlet.monkey_patch()
+        import logging
+        import sqlalchemy as sa
+        from homechat.errors import Unavailable
+        from homechat.write_queue import WriteQueue
+
+        logging.disable()
+        engine, queue = sa.create_engine("sqlite://"), WriteQueue()
+
+        def begin():
+            connection = engine.connect()
+            connection.exec_driver_sql("BEGIN")
+            connection.commit = lambda: eventlet.sleep(5)
+            return connection
+
+        def write(number):
+            try:
+                with queue.turn(begin, [], waits=True):
+                    eventlet.sleep(0)
+            except Unavailable:
+                print(number, "was not told that it is stored")
+
+        first, last = eventlet.spawn(write, 1), eventlet.spawn(write, 2)
+        eventlet.sleep(0.5)
+        last.kill()
+        with eventlet.Timeout(10):
+            first.wait()
+    """
+    code = "\n".join(line[8:] for line in script.splitlines())
+
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert result.stdout == "1 was not told that it is stored\n", result.stderr
 
 
 def _in_a_queue(house: House, writes: list[Write]) -> list[Future[None]]:

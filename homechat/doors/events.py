@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeVar
 from flask import current_app, g
 from flask_babel import gettext as _
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from homechat.accounts import sessions
 from homechat.actor import Actor, Door, Role
@@ -126,7 +127,7 @@ class Sender(NamedTuple):
 
 
 def dispatch(sender: Sender, name: str, args: tuple[Any, ...]) -> Json:
-    """Run one event of one socket and return its ack; whatever comes in, the connection stays.
+    """Run one event of one socket and return its ack; whatever is in it, the connection stays.
 
     budget of all events → session row anew → shape → budget of this event → right → handler. Errors become
     `{ok: false, code, error}`.
@@ -137,6 +138,10 @@ def dispatch(sender: Sender, name: str, args: tuple[Any, ...]) -> Json:
             return _run(sender, name, args)
     except HomeChatError as error:
         return {"ok": False, **error.as_dict()}
+    except PoolTimeoutError:
+        log.error("nobody gave a database connection back in time")
+        busy = Unavailable(_("A lot is going on here right now. Please try again in a moment."))
+        return {"ok": False, **busy.as_dict()}
     except Exception:
         log.exception("the event %s failed", name if name in EVENTS else "(unknown)")
         broken = Broken(_("Something went wrong on our side. Please try again."))
@@ -185,6 +190,7 @@ def _spend_one_of_all(socket: LiveSocket) -> None:
         if socket.refused >= REFUSALS_MAX:
             hang_up(socket)
         raise
+    socket.refused = 0
 
 
 def _checked(found: ClientEvent, args: tuple[Any, ...]) -> Json:

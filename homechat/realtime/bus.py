@@ -44,7 +44,7 @@ def patient(publish: Publish) -> Publish:
     """Return `publish`, which leaves out what comes in the 10 s after Redis kept somebody waiting in vain.
 
     Whoever writes waits until everybody has been told. While Redis refuses connections that costs milliseconds; one
-    that hangs (its machine is off or overloaded) costs two timeouts, and shall hold up one writer in a while.
+    that hangs (its machine is off or overloaded) costs two timeouts, and holds up those who write for 2 s in 12.
     publish: returns None when it failed.
     """
     silent_until = 0.0

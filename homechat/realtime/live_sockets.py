@@ -21,7 +21,7 @@ class LiveSocket:
     """One connected socket of this process.
 
     role: the person's at the handshake; when it changes, the socket ends and comes back with the new one.
-    refused: how many of its events came when the person had sent too many.
+    refused: how many of its events in a row came when the person had sent too many.
     """
 
     sid: str

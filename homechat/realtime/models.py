@@ -12,7 +12,7 @@ from homechat.database import Base, UtcDateTime
 
 
 class ServerProcess(Base):
-    """One serving process; its sockets count while it is seen."""
+    """One serving process. Who has not been seen for 30 s is struck off, and its sockets with it."""
 
     __tablename__ = "server_processes"
 
@@ -38,7 +38,7 @@ class LiveSocketRow(Base):
 
 
 class SecurityEpoch(Base):
-    """One number, raised whenever somebody's rights shrink, so that other processes look again."""
+    """One number, raised whenever it changes who may hear what, so that all processes look again."""
 
     __tablename__ = "security_epoch"
 

@@ -63,12 +63,12 @@ def cut(sockets: list[LiveSocket], *, reason: str, sentence: str) -> None:
 
 
 def current_epoch() -> int:
-    """Return the number that grows whenever somebody's rights shrink."""
+    """Return the number that grows whenever it changes who may hear what."""
     return db.session.scalar(sa.select(SecurityEpoch.value).where(SecurityEpoch.id == 1)) or 0
 
 
 def watch_epoch(look_again: Callable[[], None], *, every_seconds: float) -> None:
-    """Run for ever: read the epoch every `every_seconds` and call `look_again` when another process raised it.
+    """Run for ever: read the epoch every `every_seconds` and call `look_again` when anybody raised it.
 
     And each POLLS_TO_LOOK_AGAIN times in any case: a session that nobody ended comes to its end by the clock.
     """
@@ -85,7 +85,7 @@ def watch_epoch(look_again: Callable[[], None], *, every_seconds: float) -> None
                     polls = 0
                 seen = epoch
             except Exception:
-                app.logger.exception("the security epoch could not be read")
+                app.logger.exception("looking again for changed rights failed")
         socketio.sleep(every_seconds)
 
 

@@ -1,1 +1,1 @@
-"""What stands between the network and Flask, and what a serving process needs; nothing of it knows eventlet."""
+"""What stands between the network and Flask, and what a serving process needs; nothing of it imports eventlet."""

@@ -11,8 +11,10 @@ import os
 import resource
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any
 
 from flask import Flask
@@ -29,6 +31,12 @@ log = logging.getLogger(__name__)
 FINISH_SECONDS = 8.0
 LAST_RESORT_SECONDS = 9
 RESTART_SECONDS = 5.0
+INSIDES_KNOWN = {
+    "eventlet": "0.41",
+    "python-engineio": "4.15",
+    "python-socketio": "5.18",
+    "simple-websocket": "1.1",
+}
 LARGE_BLOCK_BYTES = 1_048_576
 MALLOC_ARENAS = 2
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # of malloc.h
@@ -47,6 +55,7 @@ class House:
 def open_house(settings: Settings, *, async_mode: str) -> House:
     """Check everything that must be right, then return the app. Raises CannotStartError with a sentence."""
     _refuse_debugging(settings)
+    _refuse_unknown_insides()
     settings = prepare(settings)
     _refuse_unmigrated(settings)
     if settings.sqlite_file:
@@ -124,10 +133,14 @@ def cannot_listen(settings: Settings, error: OSError) -> CannotStartError:
     )
 
 
-def end_at_last() -> None:
-    """Have this process end in time whatever hangs; called when a stop begins."""
+def end_at_last() -> float:
+    """Have this process end in time whatever hangs; called when a stop begins.
+
+    Return until when, of `time.monotonic()`, others may take to finish.
+    """
     signal.signal(signal.SIGALRM, lambda *_: os._exit(0))
     signal.alarm(LAST_RESORT_SECONDS)
+    return time.monotonic() + FINISH_SECONDS
 
 
 def say_goodbye(house: House) -> None:
@@ -169,6 +182,17 @@ def _refuse_debugging(settings: Settings) -> None:
             raise CannotStartError(
                 f"{name} is set, and HomeChat does not serve a real house that way. Take it out of the "
                 "environment, or set HOMECHAT_ENVIRONMENT=development."
+            )
+
+
+def _refuse_unknown_insides() -> None:
+    """What we put right in other libraries is right for the versions that we have read."""
+    for name, known in INSIDES_KNOWN.items():
+        present = metadata.version(name)
+        if not present.startswith(f"{known}."):
+            raise CannotStartError(
+                f"HomeChat works with {name} {known}, and {present} is installed. "
+                "Install what requirements/app.txt names."
             )
 
 

@@ -1,7 +1,8 @@
-"""Sockets that are open but have not said who they are: few per address, and not for long.
+"""Connections that are open but not let in yet: few per address, and not for long.
 
-Socket.IO itself would keep them for as long as they answer pings. Signed-in sockets are not counted here: a whole
-family comes from one address.
+The gate has seen a live session behind each, but none has asked Socket.IO to be let in, or it was refused. Socket.IO
+itself would keep them for as long as they answer pings. Who is in is not counted here: a whole family comes from one
+address.
 """
 
 import threading

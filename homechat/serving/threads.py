@@ -46,13 +46,13 @@ def serve(settings: Settings) -> None:
     lifecycle.start_background(house, _spawn, time.sleep)
     while not stop_asked.wait(1) and accepting.is_alive():
         pass
-    lifecycle.end_at_last()
+    until = lifecycle.end_at_last()
     lifecycle.say_goodbye(house)
     server.shutdown()
     server.server_close()
     time.sleep(FLUSH_SECONDS)
     lifecycle.close_sockets(house)
-    server.finish(lifecycle.FINISH_SECONDS - FLUSH_SECONDS)
+    server.finish(max(FLUSH_SECONDS, until - time.monotonic()))
     lifecycle.close_database(house)
 
 

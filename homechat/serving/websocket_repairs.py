@@ -2,8 +2,8 @@
 
 eventlet 0.41 unmasks in a Python loop (a third of a second for 1 MB, and nobody else is served meanwhile), keeps an
 unfinished message of any length, and serves one client as long as there is something of theirs to read. engineio 4.15
-leaves a connection half open when a frame makes no sense. Both are pinned in pyproject.toml, and the start stops when
-an upgrade has changed what is patched here.
+leaves a connection half open when a frame makes no sense. Both are pinned in pyproject.toml, and the server does not
+start with other versions (`lifecycle.py`).
 """
 
 import functools

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -223,10 +224,11 @@ def test_two_browsers_on_a_bad_line_show_a_thousand_messages_once_each_in_one_or
             sender.outbox = {f"line-{name}-{n:04d}": f"{n} of {name}" for n in range(250)}
         sending = [pool.submit(sender.deliver) for sender in senders]
 
-        while not all(task.done() for task in sending):
-            pages[0].wait_for_timeout(500)
-            if random.random() < 0.1:
-                random.choice(wires).cut()
+        for wire in itertools.cycle(wires):
+            pages[0].wait_for_timeout(1_000)
+            if all(task.done() for task in sending):
+                break
+            wire.cut()
         for task in sending:
             task.result()
 
