@@ -49,14 +49,14 @@ def main() -> None:
     """Run what the command line asks for."""
     asked = argparse.ArgumentParser(prog="bin/benchmark", description=__doc__)
     asked.add_argument("sections", nargs="*", choices=[*SECTIONS, []], help="all of them unless given")
-    asked.add_argument("--quick", action="store_true", help="about a minute, and less exact")
+    asked.add_argument("--quick", action="store_true", help="a few minutes, and less exact")
     arguments = asked.parse_args()
     sections, is_quick = arguments.sections or list(SECTIONS), arguments.quick
     pin(os.getpid(), LOAD_CPU)
 
     found: dict[str, list[Figure]] = {HomeChat.name: []}
     missing: dict[str, str] = {}
-    others = 0.0
+    others: float | None = None
     if sections != ["attack"]:
         with ExitStack() as stack:
             servers = _start(stack, missing)
@@ -137,7 +137,7 @@ SECTIONS: dict[str, Callable[[bool], list[Work]]] = {
 
 
 def _report(
-    found: dict[str, list[Figure]], missing: dict[str, str], others: float, *, is_quick: bool
+    found: dict[str, list[Figure]], missing: dict[str, str], others: float | None, *, is_quick: bool
 ) -> None:
     ours = found.pop(HomeChat.name)
     result = rows(ours, found, OWED)
@@ -145,9 +145,10 @@ def _report(
     print(table(result, [name for name in PEERS if name in found or name in missing], missing))
     for name, reason in missing.items():
         print(f"\n{name} is missing: {reason}.")
-    print(
-        f"\nOther processes used {others:.0%} of the servers' processor meanwhile; the fewer, the more this is worth."
-    )
+    if others is not None:
+        print(
+            f"\nOthers used {others:.0%} of the servers' processor meanwhile; the less, the more this is worth."
+        )
     file = RESULTS / f"{datetime.now(UTC):%Y-%m-%d-%H%M%S}.json"
     keep(
         result,
@@ -158,7 +159,7 @@ def _report(
         python=platform.python_version(),
         is_quick=is_quick,
         missing=missing,
-        used_by_others=round(others, 3),
+        used_by_others=others,
     )
     print(f"\nKept in benchmarks/results/{file.name}")
 

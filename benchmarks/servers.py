@@ -142,7 +142,7 @@ def let_settle(server: Server) -> None:
 
 
 def words(number: int) -> str:
-    """Return what is written in each message: 100 characters, with a little of what is marked up."""
+    """Return what is written in each message: 90 to 100 characters, with a little of what is marked up."""
     return (
         f"Message {number}: my train is on time, for once. Home in **twenty minutes**. Shall I get the milk?"
     )

@@ -148,6 +148,13 @@ def _on_any_event(name: str, *args: Any) -> Json:
     return dispatch(sender, name, args)
 
 
+def beat() -> None:
+    """Say that this process serves, and tell of those whose last window was on one that died."""
+    with transaction():
+        for user_id in presence.beat():
+            _announce_presence(user_id, online=False)
+
+
 def say_goodbye() -> None:
     """Tell every client that the server will be back, and let the events under way finish."""
     tell_restarting()

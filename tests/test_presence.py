@@ -176,7 +176,7 @@ def test_a_process_that_no_longer_beats_is_forgotten(house: House) -> None:
 
         with transaction() as session:
             session.get_one(ServerRow, "other").seen_at = clock.now() - timedelta(seconds=31)
-        presence.beat()
+        assert presence.beat() == {ada}
 
         assert presence.everyone_online() == set()
 

@@ -11,7 +11,12 @@ from typing import Any
 
 import pytest
 
+from homechat import clock
+from homechat.database import transaction
 from homechat.realtime import bus
+from homechat.realtime.models import LiveSocketRow
+from homechat.realtime.models import ServerProcess as ServerRow
+from homechat.realtime.presence import PROCESS_GONE_AFTER, PROCESS_HEARTBEAT
 from tests.conftest import GENEROUS_LIMITS, close
 from tests.devices import MakeDevice, devices, settle, wait_until
 from tests.house import House, copy_house
@@ -166,6 +171,21 @@ def test_a_redis_that_hangs_holds_up_one_message_and_not_all(
     redis.thaw()
     _assert_heard_live_within(BACK_SECONDS, ada, ben, room)
     _assert_sees_each_once(ben, room)
+
+
+def test_whose_last_window_was_on_a_server_that_died_is_offline_to_the_others(
+    pair: Pair, house: House
+) -> None:
+    ada = pair.on_one("ada").connect()
+    with house.rows() as session, transaction():
+        session.add(ServerRow(id="died", seen_at=clock.now() - 2 * PROCESS_GONE_AFTER))
+        session.flush()
+        session.add(LiveSocketRow(sid="window", process_id="died", user_id=house.id_of("ben")))
+
+    left = ada.hear("presence:changed", within=2 * PROCESS_HEARTBEAT.total_seconds())
+
+    assert (left["person_id"], left["online"]) == (house.id_of("ben"), False)
+    assert left["last_seen_at"] is not None
 
 
 def test_who_waited_for_redis_in_vain_does_not_ask_again_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:

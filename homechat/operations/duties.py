@@ -52,4 +52,4 @@ def _beat(app: Flask) -> None:
     while True:
         socketio.sleep(presence.PROCESS_HEARTBEAT.total_seconds())
         with app.app_context():
-            presence.beat()
+            connection.beat()

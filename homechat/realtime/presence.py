@@ -34,8 +34,8 @@ def unregister_process() -> None:
         session.execute(sa.delete(ServerProcess).where(ServerProcess.id == live_sockets().process_id))
 
 
-def beat() -> None:
-    """Say that this process still serves, and forget those that no longer say so.
+def beat() -> set[int]:
+    """Say that this process still serves, and forget those that no longer say so; return who is offline by that.
 
     One that stood still for long (a suspended machine) was forgotten by the others, and its sockets with it.
     """
@@ -48,7 +48,10 @@ def beat() -> None:
             session.add_all(_row_of(socket) for socket in sockets.all())
         else:
             me.seen_at = clock.now()
+        left = sa.select(LiveSocketRow.user_id).join(ServerProcess).where(_is_gone()).distinct()
+        leaving = set(session.scalars(left))
         session.execute(sa.delete(ServerProcess).where(_is_gone()))
+        return leaving - online_among(leaving)
 
 
 def opened(socket: LiveSocket) -> bool:
