@@ -184,24 +184,10 @@ def _protocol(settings: Settings) -> type[Any]:
     from homechat.security.headers import refusal
     from homechat.serving import request_bodies
 
-    class Replies:
-        """What goes out. eventlet writes some refusals by itself, in HTTP/1.0 and without a single header of ours."""
-
-        def __init__(self, file: Any) -> None:
-            self._file = file
-
-        def write(self, data: bytes) -> None:
-            if data.startswith(b"HTTP/1.0 4"):
-                data = refusal(settings, int(data[9:12]))
-            self._file.write(data)
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._file, name)
-
     class Protocol(wsgi.HttpProtocol):  # type: ignore[misc]
         def setup(self) -> None:
             super().setup()
-            self.wfile = Replies(self.wfile)  # type: ignore[has-type]
+            self.wfile = _Replies(self.wfile, functools.partial(refusal, settings))  # type: ignore[has-type]
 
         def handle(self) -> None:
             try:
@@ -238,6 +224,25 @@ def _protocol(settings: Settings) -> type[Any]:
             """The request log is ours."""
 
     return Protocol
+
+
+class _Replies:
+    """What goes out. eventlet writes some refusals by itself, in HTTP/1.0 and without a single header of ours.
+
+    refusal: makes the reply of a status.
+    """
+
+    def __init__(self, file: Any, refusal: Callable[[int], bytes]) -> None:
+        self._file = file
+        self._refusal = refusal
+
+    def write(self, data: bytes) -> None:
+        if data.startswith(b"HTTP/1.0 4"):
+            data = self._refusal(int(data[9:12]))
+        self._file.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
 
 
 if __name__ == "__main__":
