@@ -25,8 +25,6 @@ from tests.redis_server import RedisServer
 from tests.server_process import ServerProcess
 from tests.talkers import Talker
 
-pytestmark = pytest.mark.sockets
-
 SOON_SECONDS = 5
 """A second is owed; a busy test machine gets more."""
 BACK_SECONDS = 60
