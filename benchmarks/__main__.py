@@ -64,7 +64,7 @@ def main() -> None:
             for section in sections:
                 for server, figures in _measure(section, servers, is_quick=is_quick):
                     found.setdefault(server.name, []).extend(figures)
-            others = (_busy_for_others(servers) - busy) / (time.perf_counter() - began)
+            others = max(0.0, _busy_for_others(servers) - busy) / (time.perf_counter() - began)
     if "attack" in sections:
         found[HomeChat.name] += attack.measure(seconds=1 if is_quick else attack.SECONDS)
     _report(found, missing, others, is_quick=is_quick)
