@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 
@@ -36,6 +36,9 @@ class Actor:
 
     user_id: None for strangers and for the house.  session_id: the login session behind a page or socket.
     socket_id: the connection behind a socket event.
+    browser_digest: SHA-256 of the cookie by which a page's browser is known; empty where there is none.
+    token_id: the API token behind a request.  scopes: what it may be used for; None: all that its person may do.
+    room_ids: the only rooms that exist for it; None: all that its person sees.
     address, user_agent: as the door saw them, for limits and the audit log.
     """
 
@@ -46,6 +49,10 @@ class Actor:
     user_agent: str = ""
     session_id: int | None = None
     socket_id: str = ""
+    browser_digest: str = field(default="", repr=False)
+    token_id: int | None = None
+    scopes: frozenset[str] | None = None
+    room_ids: frozenset[int] | None = None
 
     @classmethod
     def system(cls) -> Actor:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flask import Flask
 
-from homechat import cli, config, connection, context, paths
+from homechat import cli, config, connection, context, lockdown, paths
+from homechat.accounts import proof_models, token_models
 from homechat.accounts.views import blueprint as accounts
 from homechat.config import Settings
 from homechat.database import db, engine_options
@@ -23,12 +24,15 @@ from homechat.pages import pages
 from homechat.realtime.live_sockets import LiveSockets
 from homechat.rooms import listeners as rooms_listeners
 from homechat.rooms.views import blueprint as rooms
+from homechat.security import field_encryption
 from homechat.security.headers import init_headers
 from homechat.security.limits import init_limits
 
 FEATURES = (pages, health, accounts, household, messages, rooms)
 # Imported for what they connect to: events, and signals of features further down.
 LISTENERS = (messages_sockets, messages_listeners, rooms_listeners)
+# Imported for their tables, which migrations are compared with.
+TABLES = (proof_models, token_models, lockdown)
 
 
 def build_app(settings: Settings | None, *, async_mode: str) -> Flask:
@@ -44,6 +48,7 @@ def build_app(settings: Settings | None, *, async_mode: str) -> Flask:
     app.extensions["homechat_live_sockets"] = LiveSockets()
     app.extensions["homechat_typing"] = typing.Windows()
     app.extensions["homechat_events"] = UnderWay()
+    app.extensions["homechat_field_encryption"] = field_encryption.Box(settings)
 
     db.init_app(app)
     migrate.init_app(app, db, directory=str(paths.MIGRATIONS))

@@ -33,11 +33,28 @@ class Action(StrEnum):
     LOGIN_FAILED = "login_failed"
     LOGOUT = "logout"
     PASSWORD_CHANGE = "password_change"  # noqa: S105  # nosec B105
+    PASSWORD_RESET = "password_reset"  # noqa: S105  # nosec B105
+    RESET_LINK_CREATED = "reset_link_created"
+    TWO_FACTOR_ENABLED = "2fa_enabled"
+    TWO_FACTOR_DISABLED = "2fa_disabled"
+    TWO_FACTOR_FAILED = "2fa_failed"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    RECOVERY_CODES_CREATED = "recovery_codes_created"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_REMOVED = "passkey_removed"
+    API_TOKEN_CREATED = "api_token_created"  # noqa: S105  # nosec B105
+    API_TOKEN_ROTATED = "api_token_rotated"  # noqa: S105  # nosec B105
+    API_TOKEN_REVOKED = "api_token_revoked"  # noqa: S105  # nosec B105
+    API_REQUEST = "api_request"
+    ACCOUNT_LOCKED = "account_locked"
+    ACCOUNT_UNLOCKED = "account_unlocked"
     SESSION_REVOKED = "session_revoked"
     INVITE_CREATED = "invite_created"
     INVITE_REVOKED = "invite_revoked"
     INVITE_USED = "invite_used"
     PERSON_CREATED = "person_created"
+    PERSON_APPROVED = "person_approved"
+    PERSON_REFUSED = "person_refused"
     ROLE_CHANGE = "role_change"
     ROOM_CREATED = "room_created"
     ROOM_CHANGED = "room_changed"
@@ -45,6 +62,12 @@ class Action(StrEnum):
     MEMBER_ADDED = "member_added"
     MEMBER_REMOVED = "member_removed"
     SETTINGS_CHANGE = "settings_change"
+    SECRETS_ROTATED = "secrets_rotated"
+    EXPORT = "export"
+    AUDIT_PRUNED = "audit_pruned"
+    LOCKDOWN = "lockdown"
+    LOCKDOWN_LIFTED = "lockdown_lifted"
+    ADMIN_ACTION = "admin_action"
 
 
 class AuditLog(Base):

@@ -21,7 +21,7 @@ from homechat import data_folder, paths
 from homechat.config_fields import PREFIX, CannotStartError, ConfigError, checked, env_name, setting, shown
 
 CONFIG_FILE = "HOMECHAT_CONFIG_FILE"
-SECRET_KEY_CHARACTERS_MIN = 32
+SECRET_KEY_CHARACTERS_MIN = data_folder.KEY_CHARACTERS_MIN
 # Read by compose.yaml and by the tests; a shell may carry them along.
 _READ_BY_OTHERS = ("HOMECHAT_DOMAIN", "HOMECHAT_TEST_")
 
@@ -85,6 +85,12 @@ class Settings:
     secret_key: str = setting(
         "",
         "Signs forms and links; all servers of a house have the same.",
+        secret=True,
+        shown_default="made once, in the data folder",
+    )
+    encryption_key: str = setting(
+        "",
+        "Encrypts 2FA secrets in the database; older ones after it, with spaces between, still decrypt.",
         secret=True,
         shown_default="made once, in the data folder",
     )
@@ -164,6 +170,13 @@ class Settings:
         30, "As session_days, for admins.", unit="days", at_least=1, at_most=3650
     )
     strict_sessions: bool = setting(False, "Sign everybody out after 15 idle minutes and after 8 hours.")
+    totp_drift_steps: int = setting(
+        1,
+        "How many codes of 30 seconds before and after the present one are taken, for clocks that differ.",
+        unit="codes",
+        at_least=0,
+        at_most=1,
+    )
     password_characters_min: int = setting(8, "Shortest password.", unit="characters", at_least=8, at_most=64)
     password_characters_max: int = setting(
         128, "Longest password.", unit="characters", at_least=64, at_most=1024
@@ -194,6 +207,11 @@ class Settings:
             self._put("public_url", f"http://localhost:{self.port}")
         if not self.database_url:
             self._put("database_url", f"sqlite:///{self.data_dir / 'homechat.db'}")
+        if any(len(key) < SECRET_KEY_CHARACTERS_MIN for key in self.encryption_key.split()):
+            raise ConfigError(
+                f"Each key of {env_name('encryption_key')} must have at least {SECRET_KEY_CHARACTERS_MIN} "
+                "characters. Leave it out and HomeChat makes one."
+            )
         for smaller, larger in _ORDERED_PAIRS:
             if getattr(self, smaller) > getattr(self, larger):
                 raise ConfigError(f"{env_name(smaller)} must not be more than {env_name(larger)}.")
@@ -309,9 +327,12 @@ def prepare(settings: Settings) -> Settings:
 
 
 def ensure_data_folder(settings: Settings) -> None:
-    """Make the data folder (0700) and its secret key (0600) if absent. Raises as `prepare` does."""
+    """Make the data folder (0700) and its keys (0600) if absent. Raises as `prepare` does."""
     data_folder.ensure(
-        settings.data_dir, database=settings.sqlite_file, wants_secret_key=not settings.secret_key
+        settings.data_dir,
+        database=settings.sqlite_file,
+        wants_secret_key=not settings.secret_key,
+        wants_encryption_key=not settings.encryption_key,
     )
 
 

@@ -7,19 +7,24 @@ import fcntl
 import os
 import secrets
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from homechat.config_fields import CannotStartError
 
-SECRET_KEY_BYTES = 32
+KEY_BYTES = 32
+KEY_CHARACTERS_MIN = 32
 
 
 class UnsafeFolderError(CannotStartError):
     """The data folder cannot be used as it is."""
 
 
-def ensure(data_dir: Path, *, database: Path | None, wants_secret_key: bool) -> None:
-    """Make `data_dir` and its `secrets/` (both 0700), and the secret key (0600) if wanted and absent.
+def ensure(
+    data_dir: Path, *, database: Path | None, wants_secret_key: bool, wants_encryption_key: bool
+) -> None:
+    """Make `data_dir` and its `secrets/` (both 0700), and the keys (0600) if wanted and absent.
 
     database: the SQLite file, which need not exist, or None.
     Raises UnsafeFolderError if something there is open to other users of the machine or cannot be made.
@@ -29,7 +34,9 @@ def ensure(data_dir: Path, *, database: Path | None, wants_secret_key: bool) -> 
         _make_private(secrets_dir(data_dir))
         _refuse_readable_by_others(data_dir, database)
         if wants_secret_key:
-            _make_secret_key(data_dir)
+            _make_key(secret_key_file(data_dir))
+        if wants_encryption_key:
+            _make_key(encryption_key_file(data_dir))
     except OSError as error:
         raise UnsafeFolderError(
             f"The data folder {data_dir} cannot be used ({error.strerror}: {error.filename}). "
@@ -45,6 +52,22 @@ def secrets_dir(data_dir: Path) -> Path:
 def secret_key_file(data_dir: Path) -> Path:
     """Return where the generated secret key lives."""
     return secrets_dir(data_dir) / "secret_key"
+
+
+def encryption_key_file(data_dir: Path) -> Path:
+    """Return where the generated encryption keys live: one a line, the newest first."""
+    return secrets_dir(data_dir) / "encryption_key"
+
+
+def put_encryption_keys(data_dir: Path, keys: list[str]) -> None:
+    """Replace the encryption keys, in one step: no reader ever sees half of them."""
+    with _alone_in(secrets_dir(data_dir)):
+        _write(encryption_key_file(data_dir), keys)
+
+
+def new_key() -> str:
+    """Return a random key of 256 bits."""
+    return secrets.token_hex(KEY_BYTES)
 
 
 def claim(database: Path) -> int:
@@ -90,21 +113,30 @@ def _refuse_readable_by_others(data_dir: Path, database: Path | None) -> None:
             )
 
 
-def _make_secret_key(data_dir: Path) -> None:
+def _make_key(file: Path) -> None:
     """Two first starts at once must end with one key, and no reader may ever see half of it."""
-    folder = os.open(secrets_dir(data_dir), os.O_RDONLY | os.O_DIRECTORY)
+    with _alone_in(file.parent):
+        if not file.exists():
+            _write(file, [new_key()])
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
-        if secret_key_file(data_dir).exists():
-            return
-        unfinished = secrets_dir(data_dir) / "secret_key.new"
-        unfinished.unlink(missing_ok=True)
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(SECRET_KEY_BYTES) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, secret_key_file(data_dir))
-        os.fsync(folder)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+        os.fsync(descriptor)
     finally:
-        os.close(folder)
+        os.close(descriptor)
+
+
+def _write(file: Path, lines: list[str]) -> None:
+    unfinished = file.with_name(f"{file.name}.new")
+    unfinished.unlink(missing_ok=True)
+    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as new:
+        new.write("".join(f"{line}\n" for line in lines))
+        new.flush()
+        os.fsync(new.fileno())
+    os.replace(unfinished, file)

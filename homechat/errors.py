@@ -41,6 +41,25 @@ class Forbidden(HomeChatError):
     status = 403
 
 
+class StepUpNeeded(Forbidden):
+    """They may, but have to show once more who they are: it was too long ago."""
+
+    code = "step_up_needed"
+
+
+class Waiting(Forbidden):
+    """The password is right, and an admin has yet to let them in."""
+
+    code = "pending"
+
+
+class LockedDown(HomeChatError):
+    """The house is locked down, and they are among those who have to wait."""
+
+    code = "locked_down"
+    status = 423
+
+
 class NotFound(HomeChatError):
     """It does not exist, or the actor may not know that it does."""
 

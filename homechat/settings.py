@@ -31,11 +31,17 @@ class SettingRow(Base):
 
 @dataclass(frozen=True)
 class Setting(Generic[T]):
-    """A name, the value it has until somebody changes it, and what it means."""
+    """A name, the value it has until somebody changes it, and what it means.
+
+    choices: the only texts it may be, if there are any.  at_least, at_most: the range of a number.
+    """
 
     key: str
     default: T
     meaning: str
+    choices: tuple[str, ...] = ()
+    at_least: int = 0
+    at_most: int = 0
 
 
 HOUSE_NAME = Setting(
@@ -51,6 +57,21 @@ HOUSE_TIMEZONE = Setting(
 )
 MEMBERS_CREATE_ROOMS = Setting("members_create_rooms", True, "Whether members may make rooms.")
 MEMBERS_INVITE = Setting("members_invite", False, "Whether members may invite people into the house.")
+SIGN_UP_OPEN = Setting("sign_up_open", False, "Whether anybody may join without an invitation.")
+NEWCOMERS_WAIT = Setting(
+    "newcomers_wait",
+    False,
+    "Whether those who join wait until an admin lets them in, with an invitation or without.",
+)
+TWO_FACTOR_REQUIRED = Setting(
+    "two_factor_required",
+    "nobody",
+    "Who needs a second step to sign in; they set it up when they sign in next.",
+    choices=("nobody", "admins", "everybody"),
+)
+AUDIT_DAYS = Setting(
+    "audit_days", 365, "How many days entries of the audit log are kept.", at_least=90, at_most=2190
+)
 SETUP_TOKEN_DIGEST = Setting(
     "setup_token_digest", "", "SHA-256 of the one-time set-up link's secret; internal."
 )
@@ -61,6 +82,10 @@ EVERY_SETTING: tuple[Setting[Any], ...] = (
     HOUSE_TIMEZONE,
     MEMBERS_CREATE_ROOMS,
     MEMBERS_INVITE,
+    SIGN_UP_OPEN,
+    NEWCOMERS_WAIT,
+    TWO_FACTOR_REQUIRED,
+    AUDIT_DAYS,
     SETUP_TOKEN_DIGEST,
 )
 

@@ -230,8 +230,13 @@ def test_two_first_starts_at_once_end_with_one_key(tmp_path):
 
 
 def test_a_given_key_is_not_written_down(tmp_path):
-    prepare(Settings(data_dir=tmp_path / "house", secret_key=KEY))
+    prepare(Settings(data_dir=tmp_path / "house", secret_key=KEY, encryption_key=KEY))
     assert list((tmp_path / "house" / "secrets").iterdir()) == []
+
+
+def test_a_key_that_others_could_guess_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="HOMECHAT_ENCRYPTION_KEY must have at least 32 characters"):
+        Settings(data_dir=tmp_path, encryption_key=f"{KEY} short")
 
 
 @pytest.mark.parametrize("name", ["homechat.db", "homechat.db-wal", "secrets/secret_key"])

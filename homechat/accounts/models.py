@@ -1,4 +1,4 @@
-"""Tables of people and of the devices they are signed in on."""
+"""Tables of people, and of the devices they are signed in on."""
 
 from __future__ import annotations
 
@@ -45,6 +45,8 @@ class User(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     last_seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     erased_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    two_factor_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """Since when the password alone does not do; None where it does."""
 
     @property
     def initials(self) -> str:
@@ -67,8 +69,33 @@ class User(Base):
         return self.standing == Standing.ACTIVE and self.erased_at is None
 
 
+class Device(Base):
+    """One browser in which one person has signed in. It is known by a cookie of its own, which outlives signing out.
+
+    browser_digest: SHA-256 of that cookie; several people may sign in on the family's tablet.
+    name: what its owner calls it; empty: what it calls itself.
+    accepted_at: when the person, on an older device, said that this one is theirs; None as long as nobody asked.
+    """
+
+    __tablename__ = "devices"
+    __table_args__ = (
+        sa.UniqueConstraint("user_id", "browser_digest"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"))
+    browser_digest: Mapped[str] = mapped_column(sa.String(64), index=True)
+    name: Mapped[str] = mapped_column(sa.String(40), default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
 class LoginSession(Base):
-    """One device of one person. The cookie's secret is stored as its SHA-256 only."""
+    """One person signed in on one device. The cookie's secret is stored as its SHA-256 only.
+
+    proved_at: when the person last showed here who they are, by password (and code) or passkey; None: long ago.
+    """
 
     __tablename__ = "login_sessions"
 
@@ -82,8 +109,13 @@ class LoginSession(Base):
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     address: Mapped[str] = mapped_column(sa.String(64), default="")
     user_agent: Mapped[str] = mapped_column(sa.String(300), default="")
+    proved_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=clock.now)
+    device_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("devices.id", ondelete="SET NULL"), index=True
+    )
 
     user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
+    device: Mapped[Device | None] = relationship()
 
     def is_live(self, at: datetime) -> bool:
         """Whether this device is signed in at the moment `at`."""

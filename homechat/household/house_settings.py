@@ -45,11 +45,18 @@ def set_from_text(actor: Actor, key: str, text: str) -> str:
     return _as_text(value)
 
 
-def _value(setting: Setting[Any], text: str) -> str | bool:
+def _value(setting: Setting[Any], text: str) -> str | bool | int:
     if isinstance(setting.default, bool):
         if text.lower() not in YES_AND_NO:
             raise Invalid(_("Say on or off."))
         return YES_AND_NO[text.lower()]
+    if isinstance(setting.default, int):
+        least, most = setting.at_least, setting.at_most
+        if not (text.isascii() and text.isdigit() and len(text) < 9 and least <= int(text) <= most):
+            raise Invalid(_("Say a number from %(least)d to %(most)d.", least=least, most=most))
+        return int(text)
+    if setting.choices and text not in setting.choices:
+        raise Invalid(_("Choose one of: %(choices)s", choices=", ".join(setting.choices)))
     if setting is settings.HOUSE_LOCALE and text not in ("", *LOCALES):
         raise Invalid(
             _("HomeChat does not speak that language. Choose one of: %(codes)s", codes=", ".join(LOCALES))

@@ -50,3 +50,21 @@ class Invitation(Base):
         if self.uses >= self.max_uses:
             return "used"
         return "open" if at < self.expires_at else "expired"
+
+
+class Newcomer(Base):
+    """Somebody who joined and waits for an admin to let them in.
+
+    invitation_id: the invitation they came with, whose rooms they get then; None where the house is open to sign up.
+    """
+
+    __tablename__ = "newcomers"
+
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    invitation_id: Mapped[int | None] = mapped_column(sa.ForeignKey("invitations.id"))
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+
+    user: Mapped[User] = relationship(lazy="joined", innerjoin=True)
+    invitation: Mapped[Invitation | None] = relationship()
+
+    __table_args__ = {}

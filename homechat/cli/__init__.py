@@ -1,0 +1,17 @@
+"""The operator's door: `flask …` on the box itself, with the server running or stopped; names the house it acts on."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from homechat.cli.audit_log import audit_group
+from homechat.cli.house import config_group, house_group, prepare, setup_link
+from homechat.cli.people import user
+
+COMMANDS = (prepare, setup_link, config_group, house_group, user, audit_group)
+
+
+def install(app: Flask) -> None:
+    """Give `app` its commands."""
+    for command in COMMANDS:
+        app.cli.add_command(command)
