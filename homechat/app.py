@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from homechat import cli, config, connection, context, lockdown, paths
-from homechat.accounts import proof_models, token_models
+from homechat.accounts import proof_models, sign_in_views, token_models, two_factor_views
 from homechat.accounts.views import blueprint as accounts
 from homechat.config import Settings
 from homechat.database import db, engine_options
@@ -32,6 +32,8 @@ FEATURES = (pages, health, accounts, household, messages, rooms)
 # Imported for what they connect to: events, and signals of features further down.
 LISTENERS = (messages_sockets, messages_listeners, rooms_listeners)
 # Imported for their tables, which migrations are compared with.
+# Imported for the pages that they add to a feature's own.
+MORE_PAGES = (sign_in_views, two_factor_views)
 TABLES = (proof_models, token_models, lockdown)
 
 

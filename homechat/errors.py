@@ -34,6 +34,12 @@ class Unauthenticated(HomeChatError):
     status = 401
 
 
+class SecondStepNeeded(Unauthenticated):
+    """The password is right, and the code of the second step is missing."""
+
+    code = "requires_2fa"
+
+
 class Forbidden(HomeChatError):
     """They know that it exists, but may not do this to it."""
 

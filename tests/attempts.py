@@ -11,13 +11,16 @@ from typing import Any
 import sqlalchemy as sa
 from flask import Flask
 
+from homechat import settings
+from homechat.accounts import challenges, two_factor
 from homechat.accounts.models import LoginSession
-from homechat.actor import Role
+from homechat.accounts.proof_models import Purpose
+from homechat.actor import Actor, Role
 from homechat.database import Base
 from homechat.household.actions import invite, new_setup_token
 from homechat.security.policy import RoomKind
 from tests.conftest import close
-from tests.house import PASSWORD, House, copy_house
+from tests.house import PASSWORD, Browser, House, code_now, copy_house, next_code
 from tests.server_process import prepare_house
 
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
@@ -34,6 +37,15 @@ class Attempt:
     path: str
     form: dict[str, Any] = field(default_factory=dict)
     form_on: str = "/me"
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def browser(self, house: House) -> Browser:
+        """Return the browser in which this form lies open."""
+        browser = house.client(self.who)
+        for name, value in self.cookies.items():
+            full_name = f"{house.settings.session_cookie_name}-{name}"
+            browser.client.set_cookie(full_name, value, secure=True, path="/")
+        return browser
 
 
 def sign_in(house: House) -> Attempt:
@@ -53,11 +65,69 @@ def change_password(house: House) -> Attempt:
     return Attempt("ben", "/me/password", {"current_password": PASSWORD, "password": "three calm herons"})
 
 
+def second_step(house: House) -> Attempt:
+    totp, _codes = house.turn_on_second_step("ben")
+    secret = house.act(challenges.pose, Purpose.SECOND_STEP, user_id=house.id_of("ben"))
+    return Attempt(None, "/sign-in/code", {"code": next_code(totp)}, "/sign-in/code", {"step": secret})
+
+
+def enrol(house: House) -> Attempt:
+    house.act(settings.change, Actor.operator(), settings.TWO_FACTOR_REQUIRED, "everybody")
+    setup = house.act(two_factor.setup_for, house.person("ben"))
+    secret = house.act(challenges.pose, Purpose.ENROLMENT, user_id=house.id_of("ben"))
+    return Attempt(
+        None, "/sign-in/set-up", {"code": code_now(setup.secret)}, "/sign-in/set-up", {"step": secret}
+    )
+
+
+def confirm(house: House) -> Attempt:
+    return Attempt("ben", "/confirm", {"current_password": PASSWORD, "next": "/me"}, "/confirm")
+
+
+def turn_on_second_factor(house: House) -> Attempt:
+    setup = house.act(two_factor.setup_for, house.person("ben"))
+    return Attempt("ben", "/me/two-factor", {"code": code_now(setup.secret)}, "/me/two-factor")
+
+
+def turn_off_second_factor(house: House) -> Attempt:
+    totp, _codes = house.turn_on_second_step("ben")
+    form = {"current_password": PASSWORD, "code": next_code(totp)}
+    return Attempt("ben", "/me/two-factor/off", form, "/me/two-factor")
+
+
+def renew_recovery_codes(house: House) -> Attempt:
+    house.turn_on_second_step("ben")
+    return Attempt("ben", "/me/two-factor/codes", {}, "/me/two-factor")
+
+
 def revoke_device(house: House) -> Attempt:
+    return Attempt("ben", f"/me/devices/{_session_of_ben(house).id}/revoke")
+
+
+def revoke_other_devices(house: House) -> Attempt:
+    _session_of_ben(house)
+    return Attempt("ben", "/me/devices/revoke-others")
+
+
+def rename_device(house: House) -> Attempt:
+    form = {"device_name": "Kitchen tablet"}
+    return Attempt("ben", f"/me/devices/{_session_of_ben(house).id}/name", form)
+
+
+def accept_device(house: House) -> Attempt:
+    house.client("ben")
+    return Attempt("ben", f"/me/devices/{_session_of_ben(house).device_id}/accept")
+
+
+def _session_of_ben(house: House) -> LoginSession:
+    """Sign Ben in on one more device, and return that."""
     house.client("ben")
     with house.rows() as session:
-        device = session.scalars(sa.select(LoginSession.id).filter_by(user_id=house.id_of("ben"))).first()
-    return Attempt("ben", f"/me/devices/{device}/revoke")
+        newest = (
+            sa.select(LoginSession).filter_by(user_id=house.id_of("ben")).order_by(LoginSession.id.desc())
+        )
+        row: LoginSession = session.scalars(newest).first()
+        return row
 
 
 def found(house: House) -> Attempt:
@@ -134,7 +204,16 @@ ATTEMPTS: dict[str, Callable[[House], Attempt]] = {
     "accounts.sign_out": sign_out,
     "accounts.update_profile": update_profile,
     "accounts.change_password": change_password,
+    "accounts.second_step_now": second_step,
+    "accounts.enrol_now": enrol,
+    "accounts.confirm_now": confirm,
+    "accounts.turn_on_second_factor": turn_on_second_factor,
+    "accounts.turn_off_second_factor": turn_off_second_factor,
+    "accounts.renew_recovery_codes": renew_recovery_codes,
     "accounts.revoke_device": revoke_device,
+    "accounts.revoke_other_devices": revoke_other_devices,
+    "accounts.rename_device": rename_device,
+    "accounts.accept_device": accept_device,
     "household.found_now": found,
     "household.join_now": join_house,
     "household.invite": invite_somebody,

@@ -6,19 +6,22 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pyotp
 from flask import Flask
 from flask.testing import FlaskClient
 
-from homechat import create_app
-from homechat.accounts import sessions
+from homechat import clock, create_app
+from homechat.accounts import sessions, two_factor
 from homechat.accounts.actions import NewPerson, create_person
 from homechat.accounts.models import User
 from homechat.accounts.queries import person_named
 from homechat.actor import Actor, Door, Role
-from homechat.config import Settings
+from homechat.config import Settings, ensure_data_folder
 from homechat.database import db, transaction
 from homechat.household.actions import create_person_from_shell
 from homechat.messages.actions import send_message
@@ -27,6 +30,7 @@ from homechat.rooms.models import Room
 from homechat.rooms.queries import home_room
 from homechat.security import passwords
 from homechat.security.policy import RoomKind
+from homechat.security.tokens import digest_of, new_token
 from tests.server_process import prepare_house
 
 T = TypeVar("T")
@@ -101,15 +105,34 @@ class House:
         browser = Browser(self)
         if name is not None:
             user = self.person(name)
-            token = self.act(sessions.open_session, self.actor(name), user)
-            browser.client.set_cookie(self.settings.session_cookie_name, token, secure=True, path="/")
+            actor = replace(self.actor(name), browser_digest=digest_of(known := new_token()))
+            token = self.act(sessions.open_session, actor, user)
+            cookie = self.settings.session_cookie_name
+            browser.client.set_cookie(cookie, token, secure=True, path="/")
+            browser.client.set_cookie(f"{cookie}-browser", known, secure=True, path="/")
         return browser
+
+    def turn_on_second_step(self, name: str) -> tuple[str, list[str]]:
+        """Give `name` an authenticator app; return its secret and the recovery codes. Their devices are signed out."""
+        setup = self.act(two_factor.setup_for, self.person(name))
+        codes = self.act(two_factor.confirm, self.actor(name), self.person(name), code_now(setup.secret))
+        return setup.secret, codes
 
     @contextmanager
     def rows(self) -> Iterator[Any]:
         """Look into the tables."""
         with self.app.app_context():
             yield db.session
+
+
+def code_now(secret: str) -> str:
+    """Return what an authenticator app with this secret shows at this moment of the house's clock."""
+    return pyotp.TOTP(secret.replace(" ", "")).at(clock.now())
+
+
+def next_code(secret: str) -> str:
+    """Return what it will show in 30 seconds: the house takes it already, and it is later than the one before."""
+    return pyotp.TOTP(secret.replace(" ", "")).at(clock.now() + timedelta(seconds=30))
 
 
 class Browser:
@@ -151,6 +174,7 @@ def build_cast(data_dir: Path) -> None:
     """Put the cast into an empty house."""
     prepare_house(data_dir)
     house = House(data_dir)
+    ensure_data_folder(house.settings)  # Its encryption key, which whoever serves it shares with us.
     with house.app.app_context():
         password_hash = passwords.hash_password(PASSWORD)
         create_person_from_shell(Actor.operator(), NewPerson("ada", "Ada", PASSWORD), role=Role.ADMIN)

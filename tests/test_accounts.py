@@ -95,7 +95,6 @@ def test_the_name_is_read_without_regard_to_case(house: House, spelling: str) ->
 
 def test_every_refusal_looks_the_same(house: House) -> None:
     change(house, "cleo", standing=Standing.LOCKED)
-    change(house, "gus", standing=Standing.PENDING)
     change(house, "olga", erased_at=clock.now())
     attempts = {
         "wrong password": ("ben", "not the password"),
@@ -104,7 +103,6 @@ def test_every_refusal_looks_the_same(house: House) -> None:
         "unknown name": ("nobody", PASSWORD),
         "no name": ("", PASSWORD),
         "locked": ("cleo", PASSWORD),
-        "waiting for approval": ("gus", PASSWORD),
         "erased": ("olga", PASSWORD),
         "a bot": ("rex", PASSWORD),
     }
@@ -392,8 +390,9 @@ def strict(cast_folder: Path, tmp_path: Path) -> House:
 
 
 def test_the_sixth_attempt_in_20_seconds_has_to_wait_even_with_the_right_password(strict: House) -> None:
-    for spelling in ("ben", "BEN", " ben", "Ben ", "ben"):
+    for spelling in ("ben", "BEN", " ben", "Ben "):  # Not five: they would lock.
         assert sign_in(strict.client(), spelling, "wrong").status_code == 401
+    assert sign_in(strict.client(), "ben").status_code == 302
     browser = strict.client()
 
     refused = sign_in(browser, "ben")
@@ -665,7 +664,7 @@ def test_somebody_sees_where_they_are_signed_in_and_signs_a_device_out(house: Ho
 
     page = laptop.get("/me").text
 
-    names = re.findall(r'<p class="line__title">([^<]+)</p>', page)
+    names = re.findall(r'<p class="line__title" dir="auto">([^<]+)</p>', page)
     assert sorted(names) == ["Firefox on Linux", "Safari on iPhone"]
     assert "203.0.113.9" in page
     assert page.count("this one") == 1
@@ -680,7 +679,7 @@ def test_a_device_that_has_run_out_is_not_listed(house: House) -> None:
     house.client("ben")
     with clock.moved(timedelta(days=31)):
         page = house.client("ben").get("/me").text
-    assert page.count('class="line__title"') == 1
+    assert page.count('class="line__title" dir="auto"') == 1
 
 
 @pytest.mark.parametrize("role", ["ben", "ada"])

@@ -31,7 +31,7 @@ def test_every_route_that_changes_something_is_tried_here(tmp_path: Path) -> Non
 
 def test_a_form_works_with_its_token_and_changes_nothing_without(house: House, endpoint: str) -> None:
     attempt = ATTEMPTS[endpoint](house)
-    browser = house.client(attempt.who)
+    browser = attempt.browser(house)
     others_token = house.client("cleo" if attempt.who else None).form_token(attempt.form_on)
     own_token = browser.form_token(attempt.form_on)
     before = everything_in(house)
@@ -54,7 +54,7 @@ def test_a_form_works_with_its_token_and_changes_nothing_without(house: House, e
 
 def test_a_script_of_our_pages_sends_the_token_in_a_header(house: House, endpoint: str) -> None:
     attempt = ATTEMPTS[endpoint](house)
-    browser = house.client(attempt.who)
+    browser = attempt.browser(house)
     token = browser.form_token(attempt.form_on)
     reply = send(browser, attempt, data=attempt.form, headers={"X-CSRFToken": token})
     assert reply.status_code in (200, 302)

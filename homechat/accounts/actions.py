@@ -16,14 +16,15 @@ from sqlalchemy.exc import IntegrityError
 from homechat import audit, settings
 from homechat.accounts import sessions
 from homechat.accounts.models import COLOR_COUNT, Standing, User
+from homechat.accounts.proof import check_password
 from homechat.accounts.queries import person_named
 from homechat.accounts.signals import person_changed
 from homechat.actor import Actor, Role
 from homechat.config import Settings
 from homechat.database import db, transaction
-from homechat.errors import Conflict, Invalid, Unauthenticated
+from homechat.errors import Conflict, Invalid
 from homechat.locales import LOCALES
-from homechat.security import limits, passwords
+from homechat.security import passwords
 from homechat.text import one_line
 
 log = logging.getLogger(__name__)
@@ -94,25 +95,6 @@ def create_person(actor: Actor, new: NewPerson, *, role: Role, password_hash: st
     return user
 
 
-def sign_in(actor: Actor, *, username: str, password: str) -> tuple[User, str]:
-    """Return the person and the secret of a new device session.
-
-    Raises Unauthenticated with one sentence for every cause, after one and the same work; TooMany past the limits.
-    """
-    name = username.strip().lower()[:100]
-    limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
-    limits.spend(limits.SIGN_IN, actor.address, name)
-    user = person_named(name)
-    stored = user.password_hash if user is not None else None
-    is_right = passwords.verify_password(stored, password)
-    if user is None or not is_right or not user.is_welcome or user.role == Role.BOT:
-        _note_failure(actor, user)
-        raise Unauthenticated(_("Couldn't sign you in. Check the name and password."))
-    if stored is not None and passwords.needs_rehash(stored):
-        _store_password_hash(user.id, passwords.hash_password(password))
-    return user, sessions.open_session(actor, user)
-
-
 def change_password(actor: Actor, *, current: str, new: str) -> str:
     """Give the actor a new password, sign out all their devices, and return this one's new secret.
 
@@ -120,11 +102,7 @@ def change_password(actor: Actor, *, current: str, new: str) -> str:
     Raises Invalid, naming the field.
     """
     user = db.session.get_one(User, actor.person_id)
-    limits.spend(limits.SIGN_IN, actor.address, user.username)
-    if not passwords.verify_password(user.password_hash, current):
-        _note_failure(actor, user)
-        sentence = _("That is not your current password.")
-        raise Invalid(sentence, fields={"current_password": sentence})
+    check_password(actor, user, current)
     try:
         _check_password(new, user.username)
     except Invalid as error:
@@ -186,13 +164,6 @@ def _check_password(password: str, username: str, *, house_name: str = "") -> No
 def _store_password_hash(user_id: int, password_hash: str) -> None:
     with transaction() as session:
         session.execute(sa.update(User).where(User.id == user_id).values(password_hash=password_hash))
-
-
-def _note_failure(actor: Actor, user: User | None) -> None:
-    """Write the failure down under the account it aimed at; a name nobody has is not kept, it may be a password."""
-    # fail2ban matches this line; keep it. It comes first: it must be there also when the disk is full.
-    log.warning("sign-in failed from %s", actor.address)
-    audit.record(actor, audit.Action.LOGIN_FAILED, subject=f"user:{user.id}" if user else "")
 
 
 def _taken() -> Conflict:

@@ -1,35 +1,100 @@
-"""What a device calls itself, in words its owner knows."""
+"""The browsers that a person's account knows: who may try again where a stranger is locked out, and what is new."""
 
 from __future__ import annotations
 
+import sqlalchemy as sa
 from flask_babel import gettext as _
 
-_SYSTEMS = (
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Android", "Android"),
-    ("Windows", "Windows"),
-    ("Macintosh", "Mac"),
-    ("CrOS", "Chromebook"),
-    ("Linux", "Linux"),
-)
-# The order matters: nearly every browser also claims to be an older one.
-_BROWSERS = (
-    ("Edg", "Edge"),
-    ("OPR", "Opera"),
-    ("SamsungBrowser", "Samsung Internet"),
-    ("Firefox", "Firefox"),
-    ("FxiOS", "Firefox"),
-    ("Chrome", "Chrome"),
-    ("CriOS", "Chrome"),
-    ("Safari", "Safari"),
-)
+from homechat import clock
+from homechat.accounts.device_names import device_name
+from homechat.accounts.models import Device, LoginSession, User
+from homechat.actor import Actor
+from homechat.database import db, transaction
+from homechat.errors import Invalid, NotFound
+from homechat.realtime.events import DeviceAdded, announce, person_audience
+from homechat.text import one_line
+
+DEVICE_NAME_MAX_CHARACTERS = 40
 
 
-def device_name(user_agent: str) -> str:
-    """Return "Firefox on Android" or as much of it as the user agent tells."""
-    browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
-    system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
-    if browser and system:
-        return _("%(browser)s on %(system)s", browser=browser, system=system)
-    return browser or system or _("A device")
+def known_device(user_id: int, browser_digest: str) -> Device | None:
+    """Return the device as which `user_id` has signed in from this browser before, or None."""
+    if not browser_digest:
+        return None
+    return db.session.scalar(
+        sa.select(Device).where(Device.user_id == user_id, Device.browser_digest == browser_digest)
+    )
+
+
+def recognise(actor: Actor, user: User) -> Device | None:
+    """Within a transaction, return the device that `user` signs in on; the others hear of one that is new.
+
+    None where there is no browser to be known: at the shell.
+    """
+    if not actor.browser_digest:
+        return None
+    known = known_device(user.id, actor.browser_digest)
+    if known is not None:
+        return known
+    has_others = db.session.scalar(sa.select(Device.id).where(Device.user_id == user.id).limit(1)) is not None
+    now = clock.now()
+    device = Device(
+        user_id=user.id,
+        browser_digest=actor.browser_digest,
+        created_at=now,
+        accepted_at=None if has_others else now,
+    )
+    with transaction() as session:
+        session.add(device)
+        session.flush()
+        if has_others:
+            name = device_name(actor.user_agent)
+            announce(
+                DeviceAdded(device_id=device.id, name=name, address=actor.address, at=clock.as_iso(now)),
+                person_audience(user.id),
+            )
+    return device
+
+
+def rename_device(actor: Actor, session_id: int, name: str) -> None:
+    """Call one of the actor's devices `name`; empty: what it calls itself. Raises NotFound, Invalid."""
+    name = one_line(name)
+    if len(name) > DEVICE_NAME_MAX_CHARACTERS:
+        sentence = _("Keep the name to %(number)d characters.", number=DEVICE_NAME_MAX_CHARACTERS)
+        raise Invalid(sentence, fields={"device_name": sentence})
+    with transaction() as session:
+        row = session.get(LoginSession, session_id)
+        if row is None or row.user_id != actor.person_id or row.revoked_at is not None or row.device is None:
+            raise NotFound(_("There is no such device."))
+        row.device.name = name
+        session.flush()
+
+
+def accept_device(actor: Actor, device_id: int) -> None:
+    """Have the actor say that a new device is theirs; only from another one. Raises NotFound."""
+    with transaction() as session:
+        device = session.get(Device, device_id)
+        if device is None or device.user_id != actor.person_id or _is_own(device, actor):
+            raise NotFound(_("There is no such device."))
+        device.accepted_at = device.accepted_at or clock.now()
+        session.flush()
+
+
+def new_devices(actor: Actor) -> list[LoginSession]:
+    """Return where the actor is signed in on a device that they have not said is theirs, seen from another one."""
+    rows = db.session.scalars(
+        sa.select(LoginSession)
+        .join(Device, LoginSession.device_id == Device.id)
+        .where(
+            LoginSession.user_id == actor.person_id,
+            LoginSession.revoked_at.is_(None),
+            Device.accepted_at.is_(None),
+            Device.browser_digest != actor.browser_digest,
+        )
+        .order_by(LoginSession.id.desc())
+    )
+    return [row for row in rows if row.is_live(clock.now())]
+
+
+def _is_own(device: Device, actor: Actor) -> bool:
+    return bool(actor.browser_digest) and device.browser_digest == actor.browser_digest

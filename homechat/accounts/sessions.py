@@ -10,7 +10,8 @@ from flask import current_app
 from flask_babel import gettext as _
 
 from homechat import audit, clock
-from homechat.accounts.models import LoginSession, User
+from homechat.accounts.devices import recognise
+from homechat.accounts.models import Device, LoginSession, User
 from homechat.actor import Actor, Role
 from homechat.config import Settings
 from homechat.database import db, transaction
@@ -26,12 +27,20 @@ _ID_BY_DIGEST = sa.select(LoginSession.id).where(LoginSession.token_digest == sa
 
 
 def open_session(actor: Actor, user: User) -> str:
-    """Sign `user` in on a new device and return the secret for its cookie, which is not stored."""
+    """Sign `user` in and return the secret for the cookie, which is not stored.
+
+    A device that was signed in already is so once only; the person's other devices hear of one that is new.
+    """
     token = new_token()
     now = clock.now()
     idle, life = lifetimes(user)
     with transaction() as session:
+        device = recognise(actor, user)
+        if device is not None:
+            _end_earlier_sessions(device)
         row = LoginSession(
+            device_id=device.id if device is not None else None,
+            proved_at=now,
             token_digest=digest_of(token),
             user_id=user.id,
             created_at=now,
@@ -45,6 +54,17 @@ def open_session(actor: Actor, user: User) -> str:
         session.flush()
         who = actor.acting_as(user.id, Role(user.role))
         audit.record(who, audit.Action.LOGIN, subject=f"session:{row.id}")
+    return token
+
+
+def renew(actor: Actor) -> str:
+    """Give the actor's session a new secret, now that they showed who they are; return it for the cookie."""
+    token = new_token()
+    with transaction() as session:
+        row = session.get_one(LoginSession, actor.session_id)
+        row.token_digest = digest_of(token)
+        row.proved_at = clock.now()
+        session.flush()
     return token
 
 
@@ -116,25 +136,37 @@ def sign_out(actor: Actor) -> None:
 
 
 def revoke_device(actor: Actor, session_id: int) -> None:
-    """End one of the actor's devices. Raises NotFound for anybody else's."""
+    """End one of the actor's devices, and know it no more. Raises NotFound for anybody else's."""
     with transaction() as session:
         row = session.get(LoginSession, session_id)
         if row is None or row.user_id != actor.person_id or row.revoked_at is not None:
             raise NotFound(_("There is no such device."))
         _revoke(row, reason="revoked", sentence=_("This device was signed out from another one."))
+        if row.device is not None and session_id != actor.session_id:
+            session.delete(row.device)
         audit.record(actor, audit.Action.SESSION_REVOKED, subject=f"session:{row.id}")
 
 
-def revoke_all(actor: Actor, user_id: int, *, sentence: str, reason: str = "revoked") -> int:
-    """Within a transaction, end every device of a person; return how many were ended.
+def revoke_others(actor: Actor) -> int:
+    """End every device of the actor but the one at hand; return how many were ended."""
+    sentence = _("This device was signed out from another one.")
+    return revoke_all(actor, actor.person_id, sentence=sentence, except_id=actor.session_id)
+
+
+def revoke_all(
+    actor: Actor, user_id: int, *, sentence: str, reason: str = "revoked", except_id: int | None = None
+) -> int:
+    """End every device of a person; return how many were ended.
 
     reason, sentence: why, for programs and for people; see `session:ended` in docs/realtime.md.
+    except_id: a session that goes on.
     """
     with transaction() as session:
         rows = session.scalars(
             sa.select(LoginSession).where(
                 LoginSession.user_id == user_id,
                 LoginSession.revoked_at.is_(None),
+                LoginSession.id != (except_id or 0),
             )
         ).all()
         for row in rows:
@@ -167,6 +199,14 @@ def lifetimes(user: User) -> tuple[timedelta, timedelta]:
 
 def _counts(row: LoginSession, at: datetime | None = None) -> bool:
     return row.is_live(at or clock.now()) and row.user.is_welcome
+
+
+def _end_earlier_sessions(device: Device) -> None:
+    rows = db.session.scalars(
+        sa.select(LoginSession).where(LoginSession.device_id == device.id, LoginSession.revoked_at.is_(None))
+    )
+    for row in rows.all():
+        _revoke(row, reason="revoked", sentence=_("You signed in again on this device. Please reload."))
 
 
 def _revoke(row: LoginSession, *, reason: str, sentence: str) -> None:

@@ -1,4 +1,4 @@
-"""Signing in and out, and one's own account: pages."""
+"""One's own account: pages. Signing in is in sign_in_views.py, the second step in two_factor_views.py."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from homechat.accounts import actions, sessions
-from homechat.accounts.devices import device_name
+from homechat.accounts import actions, devices, sessions, two_factor
+from homechat.accounts.device_names import device_name
 from homechat.accounts.models import COLOR_COUNT, LoginSession
 from homechat.doors.forms import errors_of, form_number, form_text
 from homechat.doors.people import current_actor, forget_session, remember_session
-from homechat.errors import HomeChatError, Unavailable
+from homechat.errors import HomeChatError, Invalid, Unavailable
 from homechat.locales import LOCALES
 
 blueprint = Blueprint("accounts", __name__)
@@ -31,30 +31,13 @@ class Device:
 
     id: int
     name: str
+    kind: str
+    given_name: str
     address: str
     last_seen_at: datetime
     is_current: bool
-
-
-@blueprint.get("/sign-in")
-def sign_in() -> Page:
-    if current_user.is_authenticated:
-        return redirect(url_for("messages.index"))
-    return render_template("accounts/sign_in.html", form={}, errors={}, next=_safe_next())
-
-
-@blueprint.post("/sign-in")
-def sign_in_now() -> Page:
-    try:
-        user, token = actions.sign_in(
-            current_actor(), username=form_text("username"), password=form_text("password")
-        )
-    except HomeChatError as error:
-        form = {"username": request.form.get("username", "")}
-        page = render_template("accounts/sign_in.html", form=form, errors=errors_of(error), next=_safe_next())
-        return page, error.status
-    session.clear()  # A new form token for the new person.
-    return remember_session(redirect(_safe_next() or url_for("messages.index")), token, user)
+    is_new: bool
+    device_id: int | None
 
 
 @blueprint.post("/sign-out")
@@ -97,9 +80,30 @@ def change_password() -> Page:
     return remember_session(redirect(url_for("accounts.me", saved="password")), token, current_user.person)
 
 
-@blueprint.post("/me/devices/<int:device_id>/revoke")
-def revoke_device(device_id: int) -> Page:
-    sessions.revoke_device(current_actor(), device_id)
+@blueprint.post("/me/devices/<int:session_id>/revoke")
+def revoke_device(session_id: int) -> Page:
+    sessions.revoke_device(current_actor(), session_id)
+    return redirect(url_for("accounts.me", saved="device"))
+
+
+@blueprint.post("/me/devices/revoke-others")
+def revoke_other_devices() -> Page:
+    sessions.revoke_others(current_actor())
+    return redirect(url_for("accounts.me", saved="device"))
+
+
+@blueprint.post("/me/devices/<int:session_id>/name")
+def rename_device(session_id: int) -> Page:
+    try:
+        devices.rename_device(current_actor(), session_id, form_text("device_name"))
+    except Invalid as error:
+        return _me(errors=errors_of(error)), error.status
+    return redirect(url_for("accounts.me", saved="device"))
+
+
+@blueprint.post("/me/devices/<int:device_id>/accept")
+def accept_device(device_id: int) -> Page:
+    devices.accept_device(current_actor(), device_id)
     return redirect(url_for("accounts.me", saved="device"))
 
 
@@ -114,6 +118,7 @@ def _me(*, errors: dict[str, str] | None = None, form: dict[str, Any] | None = N
     }
     return render_template(
         "accounts/me.html",
+        two_factor=two_factor.state_of(person),
         devices=[_device(row) for row in sessions.devices_of(person.id)],
         timezones=sorted(available_timezones()),
         locales=list(LOCALES.items()),
@@ -127,15 +132,12 @@ def _me(*, errors: dict[str, str] | None = None, form: dict[str, Any] | None = N
 def _device(row: LoginSession) -> Device:
     return Device(
         id=row.id,
-        name=device_name(row.user_agent),
+        name=(row.device.name if row.device else "") or device_name(row.user_agent),
+        kind=device_name(row.user_agent),
+        given_name=row.device.name if row.device else "",
         address=row.address,
         last_seen_at=row.last_seen_at,
         is_current=row.id == current_user.session.id,
+        is_new=row.device is not None and row.device.accepted_at is None,
+        device_id=row.device_id,
     )
-
-
-def _safe_next() -> str:
-    """Return where to go after signing in, if it is a path of this house; an address elsewhere is ignored."""
-    wanted = request.values.get("next", "")
-    is_path = wanted.startswith("/") and not wanted.startswith("//") and "\\" not in wanted
-    return wanted if is_path and wanted.isprintable() else ""

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 from flask import Flask, current_app, g, redirect, request, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
-from homechat.accounts import sessions
+from homechat.accounts import challenges, sessions
 from homechat.accounts.models import LoginSession, User
 from homechat.actor import Actor, Door, Role
 from homechat.config import Settings
 from homechat.doors.replies import wants_json
 from homechat.errors import Unauthenticated
+from homechat.security.tokens import digest_of, new_token
+
+BROWSER_COOKIE_LIFE = timedelta(days=400)  # Longer than which browsers keep no cookie (RFC 6265bis).
 
 PUBLIC_ENDPOINTS = frozenset(
     {
         "accounts.sign_in",
         "accounts.sign_in_now",
+        "accounts.second_step",
+        "accounts.second_step_now",
+        "accounts.enrol",
+        "accounts.enrol_now",
         "household.found",
         "household.found_now",
         "household.join",
@@ -48,18 +58,18 @@ class SignedIn:
 
 def current_actor() -> Actor:
     """Return who is behind the current request: a person on one of their devices, or a stranger."""
-    address, user_agent = client_address(), client_user_agent()
-    if not current_user.is_authenticated:
-        return Actor.stranger(door=Door.PAGE, address=address, user_agent=user_agent)
-    person: User = current_user.person
-    return Actor(
-        user_id=person.id,
-        role=Role(person.role),
+    stranger = Actor(
+        user_id=None,
+        role=None,
         door=Door.PAGE,
-        address=address,
-        user_agent=user_agent,
-        session_id=current_user.session.id,
+        address=client_address(),
+        user_agent=client_user_agent(),
+        browser_digest=digest_of(_browser_secret()),
     )
+    if not current_user.is_authenticated:
+        return stranger
+    person: User = current_user.person
+    return replace(stranger, user_id=person.id, role=Role(person.role), session_id=current_user.session.id)
 
 
 def client_address() -> str:
@@ -83,30 +93,31 @@ def load_session_from_cookie() -> SignedIn | None:
 
 
 def remember_session(response: BaseResponse, token: str, user: User) -> BaseResponse:
-    """Put the session's secret into its cookie."""
+    """Put the session's secret into its cookie, and into another the one by which this browser is known from now on."""
     _, life = sessions.lifetimes(user)
-    response.set_cookie(
-        settings().session_cookie_name,
-        token,
-        max_age=int(life.total_seconds()),
-        path=_cookie_path(),
-        secure=settings().is_secure_context,
-        httponly=True,
-        samesite="Lax",
-    )
-    return response
+    _set_cookie(response, settings().session_cookie_name, token, life)
+    _set_cookie(response, _browser_cookie(), _browser_secret(), BROWSER_COOKIE_LIFE)
+    return forget_challenge(response)
 
 
 def forget_session(response: BaseResponse) -> BaseResponse:
-    """Take the session cookie back."""
-    response.delete_cookie(
-        settings().session_cookie_name,
-        path=_cookie_path(),
-        secure=settings().is_secure_context,
-        httponly=True,
-        samesite="Lax",
-    )
-    return response
+    """Take the session cookie back. The browser stays known: its owner may be back, and not be locked out."""
+    return _delete_cookie(response, settings().session_cookie_name)
+
+
+def remember_challenge(response: BaseResponse, secret: str) -> BaseResponse:
+    """Put the secret of somebody who is half-way in into a cookie of its own."""
+    return _set_cookie(response, _challenge_cookie(), secret, challenges.LIFE)
+
+
+def challenge_secret() -> str:
+    """Return the secret of whoever is half-way in; empty where nobody is."""
+    return request.cookies.get(_challenge_cookie(), "")
+
+
+def forget_challenge(response: BaseResponse) -> BaseResponse:
+    """Take the cookie of somebody who was half-way in back, if there is one."""
+    return _delete_cookie(response, _challenge_cookie()) if challenge_secret() else response
 
 
 def settings() -> Settings:
@@ -130,6 +141,42 @@ def _strangers_wait_outside() -> BaseResponse | None:
         raise Unauthenticated(_("Please sign in first."))
     here = request.full_path if request.query_string else request.path
     return redirect(url_for("accounts.sign_in", next=None if here == "/" else request.script_root + here))
+
+
+def _set_cookie(response: BaseResponse, name: str, value: str, life: timedelta) -> BaseResponse:
+    response.set_cookie(
+        name,
+        value,
+        max_age=int(life.total_seconds()),
+        path=_cookie_path(),
+        secure=settings().is_secure_context,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+def _delete_cookie(response: BaseResponse, name: str) -> BaseResponse:
+    response.delete_cookie(
+        name, path=_cookie_path(), secure=settings().is_secure_context, httponly=True, samesite="Lax"
+    )
+    return response
+
+
+def _browser_secret() -> str:
+    """Return the secret by which this browser is known, or will be once somebody has signed in here."""
+    if "browser_secret" not in g:
+        g.browser_secret = request.cookies.get(_browser_cookie()) or new_token()
+    secret: str = g.browser_secret
+    return secret
+
+
+def _browser_cookie() -> str:
+    return f"{settings().session_cookie_name}-browser"
+
+
+def _challenge_cookie() -> str:
+    return f"{settings().session_cookie_name}-step"
 
 
 def _cookie_path() -> str:

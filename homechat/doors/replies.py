@@ -14,7 +14,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from homechat.errors import Broken, HomeChatError, TooMany, Unauthenticated, Unavailable
+from homechat.errors import Broken, HomeChatError, StepUpNeeded, TooMany, Unauthenticated, Unavailable
 from homechat.locales import LOCALES
 
 log = logging.getLogger(__name__)
@@ -38,12 +38,20 @@ def wants_json() -> bool:
     return best == "application/json"
 
 
+def safe_path(wanted: str) -> str:
+    """Return `wanted` if it is a path of this house, else ""; an address elsewhere is ignored."""
+    is_path = wanted.startswith("/") and not wanted.startswith("//") and "\\" not in wanted
+    return wanted if is_path and wanted.isprintable() else ""
+
+
 def _error_reply(error: HomeChatError) -> Reply:
     headers = {}
     if isinstance(error, TooMany | Unavailable):
         headers["Retry-After"] = str(error.retry_after)
     if wants_json():
         return jsonify(ok=False, **error.as_dict()), error.status, headers
+    if isinstance(error, StepUpNeeded):
+        return _ask_who_it_is(error)
     if isinstance(error, Unauthenticated):
         return "", 303, {"Location": url_for("accounts.sign_in")}
     return (
@@ -53,6 +61,18 @@ def _error_reply(error: HomeChatError) -> Reply:
         error.status,
         headers,
     )
+
+
+def _ask_who_it_is(error: StepUpNeeded) -> Reply:
+    """Ask for the password, and go on from here afterwards; what was typed into a form comes along."""
+    if request.method == "GET":
+        here = request.full_path if request.query_string else request.path
+        return "", 303, {"Location": url_for("accounts.confirm", next=request.script_root + here)}
+    kept = [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
+    page = render_template(
+        "accounts/confirm.html", errors={}, then=request.script_root + request.path, next="", kept=kept
+    )
+    return page, error.status, {}
 
 
 def _http_error_reply(error: HTTPException) -> BaseResponse | Reply:

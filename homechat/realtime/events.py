@@ -71,6 +71,17 @@ class SessionEnded(ServerEvent):
 
 
 @dataclass(frozen=True)
+class DeviceAdded(ServerEvent):
+    """Somebody signed in to your account on a device that it did not know; told to all of yours."""
+
+    event_name = "device:added"
+    device_id: int
+    name: str
+    address: str
+    at: str
+
+
+@dataclass(frozen=True)
 class MessagePosted(ServerEvent):
     """A new message; `html` is it, rendered the same for everybody."""
 

@@ -22,7 +22,7 @@ DISTINCT_CHARACTERS_MIN = 4
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
 # Waits here, before a native thread is taken: 20 sign-ins at once need 76 MiB and not 380. That the C library gives
 # those back afterwards, whichever thread had them, is seen to by serving/lifecycle.py.
-_calmly = Bounded(HASHES_AT_ONCE_MAX)
+calmly = Bounded(HASHES_AT_ONCE_MAX)
 # Of random bytes that nobody kept. Names that do not exist must cost as much as those that do.
 _NOBODY = "$argon2id$v=19$m=19456,t=2,p=1$abGyjF0MsJfaByfy+i+X0w$hJ0S+fpAuINp591Nl0ACJQeMTNRK8k+ZiYOc9c/XTWo"
 # Longer input is no password of ours and must not reach NFC, which is quadratic for long runs of marks.
@@ -34,7 +34,7 @@ _LOOKALIKES = (str.maketrans("01345789@$!|", "oieastbgasii"), str.maketrans("013
 
 def hash_password(password: str) -> str:
     """Return the Argon2id hash to store, with its salt and parameters. Slow by design, off the event loop."""
-    return _calmly(_hasher.hash, _as_bytes(password))
+    return calmly(_hasher.hash, _as_bytes(password))
 
 
 def verify_password(stored: str | None, password: str) -> bool:
@@ -44,7 +44,7 @@ def verify_password(stored: str | None, password: str) -> bool:
     """
     is_readable = len(password) <= _CHARACTERS_READ_MAX
     try:
-        _calmly(_hasher.verify, stored or _NOBODY, _as_bytes(password if is_readable else ""))
+        calmly(_hasher.verify, stored or _NOBODY, _as_bytes(password if is_readable else ""))
     except (VerificationError, InvalidHashError):
         return False
     return stored is not None and is_readable

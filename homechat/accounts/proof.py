@@ -1,0 +1,66 @@
+"""Somebody who is signed in shows again who they are, by password and by code; wrong ones count as at signing in."""
+
+from __future__ import annotations
+
+from flask_babel import gettext as _
+
+from homechat import audit
+from homechat.accounts import lockout, recovery_codes, sessions
+from homechat.accounts.models import User
+from homechat.accounts.second_step import take_code
+from homechat.actor import Actor
+from homechat.database import db, transaction
+from homechat.errors import Invalid
+from homechat.security import limits, passwords
+
+
+def prove(actor: Actor, *, password: str, code: str) -> str:
+    """Note that the actor showed who they are, and return the new secret of this device's session.
+
+    Raises Invalid, naming the field; TooMany past the limits.
+    """
+    user = db.session.get_one(User, actor.person_id)
+    check_proof(actor, user, password=password, code=code)
+    return sessions.renew(actor)
+
+
+def check_password(actor: Actor, user: User, password: str) -> None:
+    """Check the password alone. Raises Invalid, naming the field; counts failures."""
+    limits.spend(limits.SIGN_IN, actor.address, user.username)
+    is_right = passwords.verify_password(user.password_hash, password)
+    with transaction() as session:
+        user = session.get_one(User, user.id)
+        is_right = is_right and not lockout.is_locked_out(actor, user)
+        if is_right:
+            return
+        lockout.note_failure(actor, user, audit.Action.LOGIN_FAILED)
+    sentence = _("That is not your current password.")
+    raise Invalid(sentence, fields={"current_password": sentence})
+
+
+def check_proof(actor: Actor, user: User, *, password: str, code: str) -> None:
+    """Check the password, and the code where a second step is on. Raises Invalid, naming the field; counts failures."""
+    limits.spend(limits.SIGN_IN, actor.address, user.username)
+    is_right = passwords.verify_password(user.password_hash, password)
+    digest = recovery_codes.digest_for(user.id, code) if is_right else ""
+    with transaction() as session:
+        user = session.get_one(User, user.id)
+        wrong = _what_is_wrong(actor, user, is_right=is_right, code=code, recovery_digest=digest)
+        if wrong:
+            is_code = wrong == "code"
+            action = audit.Action.TWO_FACTOR_FAILED if is_code else audit.Action.LOGIN_FAILED
+            lockout.note_failure(actor, user, action)
+        else:
+            lockout.forget_failures(actor, user)
+    if wrong:
+        sentence = _("That password is not right.") if wrong == "password" else _("That code is not right.")
+        field = "current_password" if wrong == "password" else "code"
+        raise Invalid(sentence, fields={field: sentence})
+
+
+def _what_is_wrong(actor: Actor, user: User, *, is_right: bool, code: str, recovery_digest: str) -> str:
+    if not is_right or lockout.is_locked_out(actor, user):
+        return "password"
+    if user.two_factor_since is None:
+        return ""
+    return "" if take_code(actor, user, code, recovery_digest=recovery_digest) else "code"

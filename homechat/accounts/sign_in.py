@@ -1,0 +1,164 @@
+"""Signing in: the password, then the second step where one is on; one sentence and one cost for every wrong cause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+
+from homechat import audit
+from homechat.accounts import challenges, lockout, recovery_codes, sessions, two_factor
+from homechat.accounts.models import Standing, User
+from homechat.accounts.proof_models import Purpose
+from homechat.accounts.queries import person_named
+from homechat.accounts.second_step import take_code
+from homechat.actor import Actor, Role
+from homechat.database import db, transaction
+from homechat.errors import Forbidden, HomeChatError, SecondStepNeeded, Unauthenticated, Waiting
+from homechat.security import limits, passwords
+
+NAME_CHARACTERS_READ_MAX = 100
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """Somebody is in. secret: for the cookie of the new session.  codes: new recovery codes, to be shown this once."""
+
+    user: User
+    secret: str = field(repr=False)
+    codes: list[str] = field(default_factory=list, repr=False)
+
+
+@dataclass(frozen=True)
+class HalfWay:
+    """The password was right; now the second step, or setting one up. secret: of the challenge, for a cookie."""
+
+    purpose: Purpose
+    secret: str = field(repr=False)
+
+
+def sign_in(actor: Actor, *, username: str, password: str) -> Admitted | HalfWay:
+    """Take a name and a password; return who is in, or what is missing.
+
+    Raises Unauthenticated with one sentence for every cause, after one and the same work; Waiting for somebody who has
+    yet to be let in; TooMany past the limits.
+    """
+    user = _check_password(actor, username, password)
+    if user.two_factor_since is not None:
+        return HalfWay(Purpose.SECOND_STEP, challenges.pose(Purpose.SECOND_STEP, user_id=user.id))
+    if two_factor.is_required(Role(user.role)):
+        return HalfWay(Purpose.ENROLMENT, challenges.pose(Purpose.ENROLMENT, user_id=user.id))
+    return _admit(actor, user)
+
+
+def second_step(actor: Actor, secret: str, code: str) -> Admitted:
+    """Take a code of the app, or a recovery code. Raises Unauthenticated when it is wrong, or came too late."""
+    limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
+    user_id = challenges.posed(secret, Purpose.SECOND_STEP).user_id
+    if user_id is None:
+        raise LookupError("a second step belongs to somebody")
+    digest = recovery_codes.digest_for(user_id, code)
+    with transaction() as session:
+        challenge = challenges.posed(secret, Purpose.SECOND_STEP)
+        user = session.get_one(User, user_id)
+        is_right = _may_come_in(actor, user) and take_code(actor, user, code, recovery_digest=digest)
+        if is_right:
+            challenges.spend(challenge)
+            return _admit(actor, user)
+        challenges.note_wrong_answer(challenge)
+        lockout.note_failure(actor, user, audit.Action.TWO_FACTOR_FAILED)
+    raise Unauthenticated(_("That code is not right. Try the newest one, or a recovery code."))
+
+
+def whose_enrolment(secret: str) -> User:
+    """Return who has to set up a second step before they come in. Raises Unauthenticated."""
+    challenge = challenges.posed(secret, Purpose.ENROLMENT)
+    return db.session.get_one(User, challenge.user_id)
+
+
+def enrol(actor: Actor, secret: str, code: str) -> Admitted:
+    """Set up the second step that the house wants, and come in. Raises Invalid for a wrong code, Unauthenticated."""
+    limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
+    user = whose_enrolment(secret)
+    newcomer = actor.acting_as(user.id, Role(user.role))
+    codes = two_factor.confirm(newcomer, user, code)
+    with transaction():
+        challenges.spend(challenges.posed(secret, Purpose.ENROLMENT))
+        admitted = _admit(actor, user)
+    return Admitted(admitted.user, admitted.secret, codes)
+
+
+def prove_all(actor: Actor, *, username: str, password: str, code: str = "") -> User:
+    """Return who it is that shows everything at once, for doors without pages.
+
+    Raises as `sign_in` does, and SecondStepNeeded when a code is missing.
+    """
+    user = _check_password(actor, username, password)
+    if user.two_factor_since is None:
+        if two_factor.is_required(Role(user.role)):
+            raise Forbidden(_("Your house wants a second step. Sign in once in a browser to set it up."))
+        return user
+    if not code:
+        raise SecondStepNeeded(_("Now the code of your authenticator app."))
+    digest = recovery_codes.digest_for(user.id, code)
+    with transaction() as session:
+        user = session.get_one(User, user.id)
+        is_right = _may_come_in(actor, user) and take_code(actor, user, code, recovery_digest=digest)
+        if is_right:
+            lockout.forget_failures(actor, user)
+            return user
+        lockout.note_failure(actor, user, audit.Action.TWO_FACTOR_FAILED)
+    raise _refusal()
+
+
+def _check_password(actor: Actor, username: str, password: str) -> User:
+    name = username.strip().lower()[:NAME_CHARACTERS_READ_MAX]
+    limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
+    limits.spend(limits.SIGN_IN, actor.address, name)
+    user = person_named(name)
+    stored = user.password_hash if user is not None else None
+    is_right = passwords.verify_password(stored, password)
+    refusal = _judge(actor, user, is_right=is_right)
+    if refusal is not None or user is None:
+        raise refusal or _refusal()
+    if stored is not None and passwords.needs_rehash(stored):
+        _store_password_hash(user.id, passwords.hash_password(password))
+    return user
+
+
+def _judge(actor: Actor, user: User | None, *, is_right: bool) -> HomeChatError | None:
+    """Write down how it went, in one transaction whatever it was, and return the refusal if there is to be one."""
+    with transaction() as session:
+        if user is not None:
+            user = session.get(User, user.id)
+        if user is not None and is_right and _may_come_in(actor, user):
+            return None
+        if user is not None and is_right and _waits(actor, user):
+            return Waiting(_("Your account is waiting for whoever runs the house to let you in."))
+        lockout.note_failure(actor, user, audit.Action.LOGIN_FAILED, counts=not is_right)
+    return _refusal()
+
+
+def _may_come_in(actor: Actor, user: User) -> bool:
+    return user.is_welcome and user.role != Role.BOT and not lockout.is_locked_out(actor, user)
+
+
+def _waits(actor: Actor, user: User) -> bool:
+    is_pending = user.standing == Standing.PENDING and user.erased_at is None
+    return is_pending and not lockout.is_locked_out(actor, user)
+
+
+def _admit(actor: Actor, user: User) -> Admitted:
+    with transaction():
+        lockout.forget_failures(actor, user)
+        return Admitted(user, sessions.open_session(actor, user))
+
+
+def _store_password_hash(user_id: int, password_hash: str) -> None:
+    with transaction() as session:
+        session.execute(sa.update(User).where(User.id == user_id).values(password_hash=password_hash))
+
+
+def _refusal() -> Unauthenticated:
+    return Unauthenticated(_("Couldn't sign you in. Check the name and password."))

@@ -1,0 +1,172 @@
+"""The second step of signing in: setting it up, answering it, and turning it off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+
+from homechat import audit, clock, settings
+from homechat.accounts import recovery_codes, sessions, step_up, totp
+from homechat.accounts.models import User
+from homechat.accounts.proof import check_proof
+from homechat.accounts.proof_models import Passkey, RecoveryCode, TotpSecret
+from homechat.accounts.second_step import later_step
+from homechat.actor import Actor, Role
+from homechat.database import db, transaction
+from homechat.errors import Conflict, Forbidden, Invalid
+from homechat.security import field_encryption
+
+
+@dataclass(frozen=True)
+class State:
+    """How somebody signs in."""
+
+    since: datetime | None
+    has_app: bool
+    passkeys: int
+    codes_left: int
+    is_required: bool
+
+    @property
+    def is_on(self) -> bool:
+        return self.since is not None
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What an authenticator app needs: the secret as people type it, and the address that a QR code carries."""
+
+    secret: str
+    address: str
+
+
+def state_of(user: User) -> State:
+    """Return how `user` signs in."""
+    row = db.session.get(TotpSecret, user.id)
+    passkeys = db.session.scalar(
+        sa.select(sa.func.count()).select_from(Passkey).where(Passkey.user_id == user.id)
+    )
+    return State(
+        since=user.two_factor_since,
+        has_app=row is not None and row.confirmed_at is not None,
+        passkeys=passkeys or 0,
+        codes_left=recovery_codes.codes_left(user.id),
+        is_required=is_required(Role(user.role)),
+    )
+
+
+def is_required(role: Role) -> bool:
+    """Whether the house wants a second step of people of `role`."""
+    wanted = settings.value_of(settings.TWO_FACTOR_REQUIRED)
+    return wanted == "everybody" or (wanted == "admins" and role is Role.ADMIN)
+
+
+def start(actor: Actor) -> Setup:
+    """Return what the actor's app needs. Raises StepUpNeeded; Conflict once there is an app."""
+    step_up.require(actor)
+    return setup_for(db.session.get_one(User, actor.person_id))
+
+
+def turn_on(actor: Actor, code: str) -> tuple[list[str], str]:
+    """Turn the actor's second step on; return the recovery codes, and the new secret of this device's session.
+
+    Raises StepUpNeeded, Invalid for a wrong code, Conflict when it is on already.
+    """
+    step_up.require(actor)
+    user = db.session.get_one(User, actor.person_id)
+    return confirm(actor, user, code), sessions.renew(actor)
+
+
+def setup_for(user: User) -> Setup:
+    """Return what the app of `user` needs, the same until it is confirmed. Raises Conflict once there is an app."""
+    with transaction() as session:
+        row = session.get(TotpSecret, user.id)
+        if row is not None and row.confirmed_at is not None:
+            raise Conflict(_("An authenticator app is set up already."))
+        if row is None:
+            row = TotpSecret(user_id=user.id, sealed_secret=field_encryption.seal(totp.new_secret()))
+            session.add(row)
+            session.flush()
+    secret = field_encryption.unseal(row.sealed_secret)
+    house_name = settings.value_of(settings.HOUSE_NAME)
+    address = totp.address_for_app(secret, username=user.username, house_name=house_name)
+    return Setup(secret=totp.spelled(secret), address=address)
+
+
+def confirm(actor: Actor, user: User, code: str) -> list[str]:
+    """Turn the second step on with a first valid code, and return the recovery codes, which are shown only now.
+
+    Other devices of `user` are signed out; the caller renews the one at hand. Raises Invalid for a wrong code, Conflict
+    when it is on already.
+    """
+    codes = recovery_codes.new_codes()
+    rows = recovery_codes.hashed(codes)
+    with transaction() as session:
+        row = session.get(TotpSecret, user.id)
+        if row is None or row.confirmed_at is not None:
+            raise Conflict(_("This was set up already. Please look again."))
+        step = later_step(row, code)
+        if step is None:
+            sentence = _("That code is not right. Check that your phone's clock is, and type the newest one.")
+            raise Invalid(sentence, fields={"code": sentence})
+        row.confirmed_at, row.last_step = clock.now(), step
+        _turn_on(actor, user, by="code")
+        recovery_codes.replace_codes(actor, user.id, rows)
+        session.flush()
+    return codes
+
+
+def turn_off(actor: Actor, *, password: str, code: str) -> str:
+    """Take the second step away from the actor's account, and return the new secret of this device's session.
+
+    Raises Invalid for a wrong password or code, Forbidden where the house wants it, Conflict when it is off.
+    """
+    user = db.session.get_one(User, actor.person_id)
+    if user.two_factor_since is None:
+        raise Conflict(_("The second step is off already."))
+    if is_required(Role(user.role)):
+        raise Forbidden(_("Your house wants a second step of everybody like you, so it stays on."))
+    check_proof(actor, user, password=password, code=code)
+    with transaction():
+        forget_factors(user, keep_passkeys=True)
+        audit.record(actor, audit.Action.TWO_FACTOR_DISABLED, subject=f"user:{user.id}")
+        _sign_out_others(actor, user)
+        return sessions.renew(actor)
+
+
+def forget_factors(user: User, *, keep_passkeys: bool = False) -> None:
+    """Within a transaction, remove the app and the codes of `user`, and the passkeys unless they are to be kept."""
+    with transaction() as session:
+        session.execute(sa.delete(TotpSecret).where(TotpSecret.user_id == user.id))
+        session.execute(sa.delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
+        if not keep_passkeys:
+            session.execute(sa.delete(Passkey).where(Passkey.user_id == user.id))
+        session.execute(sa.update(User).where(User.id == user.id).values(two_factor_since=None))
+
+
+def renew_codes(actor: Actor) -> list[str]:
+    """Give the actor ten new recovery codes, shown only now; the old ones are void. Raises Conflict, StepUpNeeded."""
+    step_up.require(actor)
+    user = db.session.get_one(User, actor.person_id)
+    if user.two_factor_since is None:
+        raise Conflict(_("Set up the second step first."))
+    codes = recovery_codes.new_codes()
+    rows = recovery_codes.hashed(codes)
+    with transaction():
+        recovery_codes.replace_codes(actor, user.id, rows)
+    return codes
+
+
+def _turn_on(actor: Actor, user: User, *, by: str) -> None:
+    stored = db.session.get_one(User, user.id)
+    stored.two_factor_since = stored.two_factor_since or clock.now()
+    audit.record(actor, audit.Action.TWO_FACTOR_ENABLED, subject=f"user:{user.id}", detail={"by": by})
+    _sign_out_others(actor, user)
+
+
+def _sign_out_others(actor: Actor, user: User) -> None:
+    sentence = _("How you sign in was changed. Please sign in again.")
+    sessions.revoke_all(actor, user.id, reason="revoked", sentence=sentence, except_id=actor.session_id)

@@ -1,0 +1,94 @@
+"""The second step of one's own account, and showing once more who one is: pages."""
+
+from __future__ import annotations
+
+from flask import redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_login import current_user
+from werkzeug.wrappers import Response
+
+from homechat import qr
+from homechat.accounts import proof, step_up, two_factor
+from homechat.accounts.views import Page, blueprint
+from homechat.doors.forms import errors_of, form_text
+from homechat.doors.people import current_actor, remember_session
+from homechat.doors.replies import safe_path
+from homechat.errors import HomeChatError, StepUpNeeded
+
+# Of the page that asks who it is; they are not carried on to where somebody wanted to go.
+OWN_FIELDS = ("csrf_token", "current_password", "code", "then", "next")
+
+
+@blueprint.get("/confirm")
+def confirm() -> Page:
+    return render_template("accounts/confirm.html", errors={}, then="", next=_next(), kept=[])
+
+
+@blueprint.post("/confirm")
+def confirm_now() -> Page:
+    then = safe_path(request.form.get("then", ""))
+    try:
+        token = proof.prove(current_actor(), password=form_text("current_password"), code=form_text("code"))
+    except HomeChatError as error:
+        kept = [(name, value) for name, value in request.form.items(multi=True) if name not in OWN_FIELDS]
+        page = render_template(
+            "accounts/confirm.html", errors=errors_of(error), then=then, next=_next(), kept=kept
+        )
+        return page, error.status
+    # 307 has the browser send the form that was interrupted once more, as it was.
+    onward = redirect(then, 307) if then else redirect(_next() or url_for("messages.index"))
+    return remember_session(onward, token, current_user.person)
+
+
+@blueprint.get("/me/two-factor")
+def second_factor() -> Page:
+    return _page()
+
+
+@blueprint.post("/me/two-factor")
+def turn_on_second_factor() -> Page:
+    try:
+        codes, token = two_factor.turn_on(current_actor(), form_text("code"))
+    except StepUpNeeded:
+        raise
+    except HomeChatError as error:
+        return _page(errors_of(error)), error.status
+    return remember_session(_codes_page(codes), token, current_user.person)
+
+
+@blueprint.post("/me/two-factor/off")
+def turn_off_second_factor() -> Page:
+    try:
+        token = two_factor.turn_off(
+            current_actor(), password=form_text("current_password"), code=form_text("code")
+        )
+    except HomeChatError as error:
+        return _page(errors_of(error)), error.status
+    return remember_session(redirect(url_for("accounts.me", saved="two-factor")), token, current_user.person)
+
+
+@blueprint.post("/me/two-factor/codes")
+def renew_recovery_codes() -> Page:
+    return _codes_page(two_factor.renew_codes(current_actor()))
+
+
+def _page(errors: dict[str, str] | None = None) -> str:
+    state = two_factor.state_of(current_user.person)
+    setup = None if state.has_app else two_factor.start(current_actor())
+    return render_template(
+        "accounts/two_factor.html",
+        state=state,
+        setup=setup,
+        qr_code=qr.svg(setup.address, _("QR code for your authenticator app")) if setup else "",
+        errors=errors or {},
+        is_fresh=step_up.is_fresh(current_actor()),
+    )
+
+
+def _codes_page(codes: list[str]) -> Response:
+    page = render_template("accounts/recovery_codes.html", codes=codes, onward=url_for("accounts.me"))
+    return Response(page, mimetype="text/html")
+
+
+def _next() -> str:
+    return safe_path(request.values.get("next", ""))
