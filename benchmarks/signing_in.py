@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 from threading import Event, Thread
@@ -67,7 +68,7 @@ def measure_refusals(server: HomeChat, attempts: int = ATTEMPTS) -> list[Figure]
     """Measure whether the time that a refusal takes tells why: the medians of each kind, taken in turn."""
     tried = server.names[60:]  # So many that none of them is locked out.
     _lock(server, server.names[58], server.names[59])
-    kinds = {
+    kinds: dict[str, Callable[[int], str]] = {
         "wrong password": lambda number: tried[number % len(tried)],
         "unknown name": lambda number: f"nobody_{number}",
         "locked out": lambda number: server.names[58],
