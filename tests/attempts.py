@@ -17,7 +17,8 @@ from homechat.accounts.models import LoginSession
 from homechat.accounts.proof_models import Purpose
 from homechat.actor import Actor, Role
 from homechat.database import Base
-from homechat.household.actions import invite, new_setup_token
+from homechat.household.founding import new_setup_token
+from homechat.household.invitations import invite
 from homechat.security.policy import RoomKind
 from tests.conftest import close
 from tests.house import PASSWORD, Browser, House, code_now, copy_house, next_code

@@ -16,7 +16,9 @@ from homechat.accounts.models import User
 from homechat.actor import Actor, Role
 from homechat.audit import Action, AuditLog
 from homechat.errors import HomeChatError, NotFound
-from homechat.household.actions import found_house, invite, join_house, new_setup_token
+from homechat.household.founding import found_house, new_setup_token
+from homechat.household.invitations import invite
+from homechat.household.joining import join_house
 from homechat.household.models import Invitation
 from homechat.messages.actions import mark_read, send_message
 from homechat.messages.history import changes_after, page_before

@@ -14,7 +14,8 @@ from homechat import audit, paths
 from homechat.accounts.actions import NewPerson
 from homechat.actor import Actor, Role
 from homechat.errors import Forbidden, NotFound
-from homechat.household.actions import change_role, create_person_from_shell
+from homechat.household.founding import create_person_from_shell
+from homechat.household.people import change_role
 from homechat.rooms.actions import add_members, create_room, join_room, leave_room, remove_member
 from homechat.rooms.queries import member_count
 from homechat.security.policy import RoomKind

@@ -11,7 +11,8 @@ from homechat.accounts.queries import people
 from homechat.actor import Actor, Role
 from homechat.cli.kit import ROLES, about_a_house, asked_password, person_called
 from homechat.database import transaction
-from homechat.household import actions as household
+from homechat.household.founding import create_person_from_shell
+from homechat.household.people import change_role
 
 user = AppGroup("user", help="People of the house.")
 
@@ -25,7 +26,7 @@ user = AppGroup("user", help="People of the house.")
 def user_create(name: str, role: str, display_name: str, password_stdin: bool) -> None:
     """Make a person. The first one founds the house and has to be an admin."""
     password = asked_password(from_stdin=password_stdin)
-    made = household.create_person_from_shell(
+    made = create_person_from_shell(
         Actor.operator(), NewPerson(name, display_name, password), role=Role(role)
     )
     click.echo(f"{made.username} is now {made.role} here.")
@@ -45,7 +46,7 @@ def user_list() -> None:
 @about_a_house
 def user_role(name: str, role: str) -> None:
     """Give somebody another role; their open windows reconnect with it."""
-    household.change_role(Actor.operator(), person_called(name).id, Role(role))
+    change_role(Actor.operator(), person_called(name).id, Role(role))
     click.echo(f"{name} is now {role} here.")
 
 

@@ -17,7 +17,7 @@ from homechat.actor import Actor, Role
 from homechat.doors.forms import errors_of, form_number, form_numbers, form_text
 from homechat.doors.people import current_actor, remember_session, settings
 from homechat.errors import Forbidden, HomeChatError, Invalid
-from homechat.household import actions
+from homechat.household import founding, invitations, joining
 from homechat.household.models import Invitation
 from homechat.messages.sidebar import sidebar
 from homechat.rooms.queries import public_rooms
@@ -56,19 +56,19 @@ class Welcome:
 
 @blueprint.app_context_processor
 def _rights_for_every_page() -> dict[str, Any]:
-    return {"may_invite": lambda: actions.may_invite(current_actor())}
+    return {"may_invite": lambda: invitations.may_invite(current_actor())}
 
 
 @blueprint.get("/setup/<token>")
 def found(token: str) -> Page:
-    actions.check_setup_token(token)
+    founding.check_setup_token(token)
     return render_template("household/found.html", form={}, errors={})
 
 
 @blueprint.post("/setup/<token>")
 def found_now(token: str) -> Page:
     try:
-        admin, secret = actions.found_house(
+        admin, secret = founding.found_house(
             current_actor(), token, house_name=form_text("house_name"), new=_new_person()
         )
     except HomeChatError as error:
@@ -89,7 +89,7 @@ def join(token: str) -> Page:
 @blueprint.post("/join/<token>")
 def join_now(token: str) -> Page:
     try:
-        user, secret = actions.join_house(current_actor(), token, _new_person())
+        user, secret = joining.join_house(current_actor(), token, _new_person())
     except HomeChatError as error:
         if error.status == 404:
             raise
@@ -107,7 +107,7 @@ def invites() -> Page:
 def invite() -> Page:
     actor = current_actor()
     try:
-        _row, token = actions.invite(
+        _row, token = invitations.invite(
             actor,
             role=_role(),
             room_ids=form_numbers("room_ids"),
@@ -122,12 +122,12 @@ def invite() -> Page:
 
 @blueprint.post("/invites/<int:invitation_id>/revoke")
 def revoke_invite(invitation_id: int) -> Page:
-    actions.revoke_invitation(current_actor(), invitation_id)
+    invitations.revoke_invitation(current_actor(), invitation_id)
     return redirect(url_for("household.invites"))
 
 
 def _join_page(token: str, *, form: MultiDict[str, str], errors: dict[str, str]) -> str:
-    invitation = actions.open_invitation(token)
+    invitation = invitations.open_invitation(token)
     welcome = Welcome(invitation.created_by.display_name, invitation.note, invitation.role)
     return render_template("household/join.html", invitation=welcome, form=form, errors=errors)
 
@@ -139,11 +139,11 @@ def _invites_page(
     errors: dict[str, str] | None = None,
     new_link: str | None = None,
 ) -> str:
-    if not actions.may_invite(actor):
+    if not invitations.may_invite(actor):
         raise Forbidden(_("You can't invite people. Ask whoever runs the house."))
     return render_template(
         "household/invites.html",
-        invitations=[_line(row) for row in actions.invitations_for(actor)],
+        invitations=[_line(row) for row in invitations.invitations_for(actor)],
         rooms=_rooms_to_open(actor),
         may_invite_admin=house_right(actor.role, HouseRight.INVITE_ADMIN),
         form=form or MultiDict({"hours": str(INVITATION_HOURS), "max_uses": "1"}),

@@ -8,7 +8,7 @@ from homechat import connection
 from homechat.config import Settings
 from homechat.database import is_sqlite
 from homechat.extensions import socketio
-from homechat.household.actions import new_setup_token
+from homechat.household.founding import new_setup_token
 from homechat.realtime import presence, revocation
 
 

@@ -11,7 +11,7 @@ from homechat.accounts.actions import NewPerson, create_person
 from homechat.accounts.models import User
 from homechat.actor import Actor, Role
 from homechat.database import transaction
-from homechat.household.actions import invite, revoke_invitation
+from homechat.household.invitations import invite, revoke_invitation
 from homechat.rooms.actions import archive_room, welcome_home
 from homechat.rooms.models import Room
 from homechat.security.policy import RoomKind

@@ -14,7 +14,8 @@ from homechat import settings
 from homechat.accounts import two_factor
 from homechat.actor import Actor, Role
 from homechat.database import transaction
-from homechat.household.actions import invite, new_setup_token
+from homechat.household.founding import new_setup_token
+from homechat.household.invitations import invite
 from tests.browser.busy_house import Rooms, furnish
 from tests.browser.windows import Windows, windows_of
 from tests.conftest import GENEROUS_LIMITS, close
