@@ -123,7 +123,9 @@ def test_the_last_use_of_an_invitation_is_taken_once(house: House) -> None:
     stranger = Actor.stranger(door=Actor.operator().door)
 
     def join(number: int) -> Callable[[], Any]:
-        return lambda: house.act(join_house, stranger, token, NewPerson(f"kid_{number}", "", PASSWORD))
+        return lambda: house.act(
+            join_house, stranger, NewPerson(f"kid_{number}", "", PASSWORD), invitation=token
+        )
 
     results = at_once(*map(join, range(5)))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -11,12 +12,14 @@ from flask_babel import gettext as _
 from homechat import audit, clock, settings
 from homechat.accounts.models import User
 from homechat.actor import Actor, Role
+from homechat.audit import AuditLog
 from homechat.database import db, transaction
 from homechat.errors import Forbidden, Invalid, NotFound
 from homechat.household.models import Invitation
+from homechat.rooms.models import Room
 from homechat.rooms.queries import RoomInHand, look_up_room
 from homechat.security import limits
-from homechat.security.policy import HouseRight, RoomKind, RoomRight, house_right
+from homechat.security.policy import HouseRight, RoomKind, RoomRight, house_right, may_in_house
 from homechat.security.tokens import digest_of, new_token
 from homechat.text import one_line
 
@@ -70,14 +73,31 @@ def invite(
     return invitation, token
 
 
+def invite_again(actor: Actor, invitation_id: int) -> tuple[Invitation, str]:
+    """Return a new invitation like an earlier one, whose link was lost, and the secret of its link.
+
+    It comes from the actor, and leads into those of its rooms that they may let newcomers into. The earlier one stays
+    as it is. Raises NotFound for those the actor may not know of, and as `invite`.
+    """
+    earlier = _find_invitation(actor, invitation_id)
+    lifetime = earlier.expires_at - earlier.created_at
+    return invite(
+        actor,
+        role=Role(earlier.role),
+        room_ids=[room.id for room in earlier.rooms if _may_open(actor, room)],
+        hours=round(lifetime.total_seconds() / 3600),
+        max_uses=earlier.max_uses,
+        note=earlier.note,
+    )
+
+
 def revoke_invitation(actor: Actor, invitation_id: int) -> None:
     """Make an open invitation worthless. Raises NotFound for those the actor may not know of."""
     with transaction() as session:
-        invitation = session.get(Invitation, invitation_id)
-        if invitation is None or not _may_manage(actor, invitation):
-            raise NotFound(_("There is no such invitation."))
+        invitation = _find_invitation(actor, invitation_id)
         if invitation.state(clock.now()) == "open":
             invitation.revoked_at = clock.now()
+            session.flush()
             audit.record(actor, audit.Action.INVITE_REVOKED, subject=f"invitation:{invitation.id}")
 
 
@@ -92,9 +112,31 @@ def open_invitation(token: str) -> Invitation:
 def invitations_for(actor: Actor) -> list[Invitation]:
     """Return the invitations an actor may manage, the newest first: all with the right to, else their own."""
     query = sa.select(Invitation).order_by(Invitation.id.desc())
-    if not house_right(actor.role, HouseRight.MANAGE_INVITATIONS):
+    if not may_in_house(actor, HouseRight.MANAGE_INVITATIONS):
         query = query.where(Invitation.created_by_id == actor.person_id)
     return list(db.session.scalars(query))
+
+
+def arrivals_by_invitation(invitations: Iterable[Invitation]) -> dict[int, list[User]]:
+    """Return for each invitation, by its id, who came with it and was not turned away, whoever came first first.
+
+    The audit log knows; where its old entries are gone, nobody is named.
+    """
+    subjects = {f"invitation:{invitation.id}": invitation.id for invitation in invitations}
+    query = (
+        sa.select(AuditLog.subject, User)
+        .join(User, User.id == AuditLog.actor_id)
+        .where(
+            AuditLog.subject.in_(list(subjects)),
+            AuditLog.action == audit.Action.INVITE_USED.value,
+            User.erased_at.is_(None),
+        )
+        .order_by(AuditLog.id)
+    )
+    arrivals: dict[int, list[User]] = defaultdict(list)
+    for subject, user in db.session.execute(query):
+        arrivals[subjects[subject]].append(user)
+    return arrivals
 
 
 def may_invite(actor: Actor) -> bool:
@@ -126,9 +168,23 @@ def room_to_open(actor: Actor, room_id: int) -> RoomInHand:
     return found
 
 
+def _may_open(actor: Actor, room: Room) -> bool:
+    try:
+        return room_to_open(actor, room.id) is not None
+    except (NotFound, Forbidden):
+        return False
+
+
+def _find_invitation(actor: Actor, invitation_id: int) -> Invitation:
+    invitation = db.session.get(Invitation, invitation_id) if 0 < invitation_id < 2**63 else None
+    if invitation is None or not _may_manage(actor, invitation):
+        raise NotFound(_("There is no such invitation."))
+    return invitation
+
+
 def _may_manage(actor: Actor, invitation: Invitation) -> bool:
-    manages_all = house_right(actor.role, HouseRight.MANAGE_INVITATIONS)
-    return manages_all or invitation.created_by_id == actor.user_id
+    manages_all = may_in_house(actor, HouseRight.MANAGE_INVITATIONS)
+    return manages_all or (actor.user_id is not None and invitation.created_by_id == actor.user_id)
 
 
 def _check_invitation(role: Role, hours: int, max_uses: int, note: str) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from homechat import settings
-from homechat.accounts import two_factor
+from homechat.accounts.queries import person_named
+from homechat.accounts.revoking import forget_second_step
 from homechat.actor import Actor, Role
 from homechat.database import transaction
 from homechat.household.founding import new_setup_token
@@ -44,7 +45,7 @@ class Places:
         """Take Gus' second step away, and go to where it is set up."""
         self.house.act(settings.change, Actor.operator(), settings.TWO_FACTOR_REQUIRED, "nobody")
         with self.house.rows(), transaction():
-            two_factor.forget_factors(self.house.person("gus"))
+            forget_second_step(person_named("gus"))
         return "/me/two-factor"
 
     def second_step(self) -> str:
