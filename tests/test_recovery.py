@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import pytest
@@ -13,10 +12,10 @@ import sqlalchemy as sa
 from homechat import clock
 from homechat.accounts.models import Standing
 from homechat.accounts.proof_models import ResetLink
-from homechat.accounts.recovery import make_reset_link, use_reset_link
-from homechat.actor import Actor, Door, Role
+from homechat.accounts.recovery import make_reset_link
+from homechat.actor import Actor, Role
 from homechat.audit import Action, entries
-from homechat.errors import Conflict, NotFound
+from homechat.errors import Conflict
 from homechat.household.people import change_role, lock_person
 from homechat.security.tokens import digest_of
 from tests.attempts import everything_in, somebody_waiting
@@ -24,7 +23,6 @@ from tests.conftest import close
 from tests.house import PASSWORD, House
 from tests.test_joining import sign_in
 from tests.test_other_people import ALL, belongings, furnish
-from tests.test_postgresql import at_once
 
 NEW = "three calm herons"
 SPENT = "This link is used up or too old."
@@ -185,16 +183,3 @@ def test_using_links_is_limited_per_address(house: House) -> None:
     replies = [use(strict, link, "short") for _ in range(6)]
     assert [reply.status_code for reply in replies] == [422] * 5 + [429]
     close(strict)
-
-
-def test_of_two_who_use_a_link_at_once_one_sets_the_password(house: House) -> None:
-    token = link_for(house, "ben").removeprefix("/reset/")
-    stranger = Actor.stranger(door=Door.PAGE, address="192.0.2.9")
-    passwords = [f"{number} calm herons at dawn" for number in range(4)]
-
-    results = at_once(*[partial(house.act, use_reset_link, stranger, token, each) for each in passwords])
-
-    assert sorted(type(result) is NotFound for result in results) == [False, True, True, True]
-    signed_in = [sign_in(house, "ben", each).status_code == 302 for each in passwords]
-    assert signed_in == [not isinstance(result, NotFound) for result in results]
-    assert len(house.act(entries, action=Action.PASSWORD_RESET)) == 1
