@@ -16,10 +16,10 @@ from flask_babel import gettext as _
 from homechat import audit, clock, settings
 from homechat.accounts import sessions
 from homechat.accounts.actions import NewPerson, check_new_person, create_person
+from homechat.accounts.lockout import forget_all_failures
 from homechat.accounts.models import Standing, User
 from homechat.accounts.proof_models import ResetLink
 from homechat.accounts.queries import has_admin, people
-from homechat.accounts.revoking import forget_failures
 from homechat.actor import Actor, Role
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Forbidden, NotFound
@@ -138,7 +138,7 @@ def refuse_newcomer(actor: Actor, user_id: int) -> None:
         user = waiting.user
         session.delete(waiting)
         session.execute(sa.delete(ResetLink).where(ResetLink.user_id == user.id))
-        forget_failures(user.id)
+        forget_all_failures(user.id)
         # A row stays, as of everybody, for the audit log's sake; nobody can choose a name with "-" in it.
         user.username = user.display_name = f"-{user.id}"
         user.password_hash = None
