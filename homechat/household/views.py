@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from homechat import clock
 from homechat.accounts.actions import NewPerson
 from homechat.accounts.cards import PersonCard, card_of
-from homechat.accounts.models import User
+from homechat.accounts.models import Standing, User
 from homechat.actor import Actor, Role
 from homechat.doors.forms import errors_of, form_number, form_numbers, form_text
 from homechat.doors.people import current_actor, remember_session, settings
@@ -256,8 +256,14 @@ def _line(row: Invitation, arrivals: list[User]) -> InvitationLine:
         max_uses=row.max_uses,
         state=row.state(clock.now()),
         inviter_name=row.created_by.display_name,
-        arrivals=[user.display_name for user in arrivals],
+        arrivals=[_arrival(user) for user in arrivals],
     )
+
+
+def _arrival(user: User) -> str:
+    if user.standing == Standing.PENDING:
+        return _("%(name)s, who waits", name=user.display_name)
+    return user.display_name
 
 
 def _new_person() -> NewPerson:
