@@ -144,7 +144,7 @@ def _invites_page(
     return render_template(
         "household/invites.html",
         invitations=[_line(row) for row in actions.invitations_for(actor)],
-        rooms=_rooms_to_open(actor),
+        rooms=rooms_to_open(actor),
         may_invite_admin=house_right(actor.role, HouseRight.INVITE_ADMIN),
         form=form or MultiDict({"hours": str(INVITATION_HOURS), "max_uses": "1"}),
         errors=errors or {},
@@ -152,7 +152,8 @@ def _invites_page(
     )
 
 
-def _rooms_to_open(actor: Actor) -> list[object]:
+def rooms_to_open(actor: Actor) -> list[object]:
+    """Return the rooms that somebody may open to a guest, or to a token of theirs: all public ones, and their own."""
     mine = [line.room for line in sidebar(actor.person_id) if line.room.kind == "private"]
     return [*public_rooms(actor), *mine]
 
