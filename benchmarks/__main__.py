@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from benchmarks import attack, chatting, connections, fan_out, pages, senders, size
+from benchmarks import attack, chatting, connections, fan_out, pages, senders, signing_in, size
 from benchmarks.figures import Figure, Limit, keep, rows, table
 from benchmarks.node import Node
 from benchmarks.processes import LOAD_CPU, SERVER_CPU, Missing, busy_seconds, cpu_seconds, pin
@@ -40,6 +40,7 @@ OWED = {
     (senders.name(50, apart=True), "acknowledged p95"): Limit(below=150),
     (senders.name(50, apart=True), "stored and acknowledged"): Limit(at_least=2000),
     **chatting.OWED,
+    **signing_in.OWED,
     **attack.OWED,
 }
 Work = Callable[[Server], list[Figure]]
@@ -120,6 +121,15 @@ def _chatting(is_quick: bool) -> list[Work]:
     return [partial(chatting.measure, pace=pace, seconds=seconds) for pace in chatting.PACES]
 
 
+def _signing_in(is_quick: bool) -> list[Work]:
+    seconds = signing_in.QUICK_SECONDS if is_quick else signing_in.SECONDS
+    attempts = signing_in.QUICK_ATTEMPTS if is_quick else signing_in.ATTEMPTS
+    return [
+        _ours(partial(signing_in.measure_chat, seconds=seconds)),
+        _ours(partial(signing_in.measure_refusals, attempts=attempts)),
+    ]
+
+
 def _ours(measure: Callable[[HomeChat], list[Figure]]) -> Work:
     """Return work that is for HomeChat alone."""
     return lambda server: measure(server) if isinstance(server, HomeChat) else []
@@ -132,6 +142,7 @@ SECTIONS: dict[str, Callable[[bool], list[Work]]] = {
     "fan-out": _fan_out,
     "senders": _senders,
     "chatting": _chatting,
+    "signing-in": _signing_in,
     "attack": lambda is_quick: [],
 }
 

@@ -44,7 +44,7 @@ def measure(server: Server, pace: int, seconds: float = SECONDS) -> list[Figure]
     with Crowd([server.client(number, room=_room_of(number)) for number in range(SOCKETS)]) as crowd:
         crowd.rest(1.0)
         calm_down(server.pid)
-        evening = _Evening(server, crowd.clients[1 : ROOMS + 1])
+        evening = Evening(server, crowd.clients[1 : ROOMS + 1])
         cpu, began = cpu_seconds(server.pid), time.perf_counter()
         messages = int(pace * seconds)
 
@@ -75,7 +75,7 @@ def _room_of(number: int) -> int:
     return person if person <= ROOMS else 0
 
 
-class _Evening:
+class Evening:
     """What was said by whom and when, and when it was heard. speakers: a window of each room, from 1 on."""
 
     def __init__(self, server: Server, speakers: Sequence[Client]) -> None:

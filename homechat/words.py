@@ -11,6 +11,7 @@ Every page carries them as JSON in `data-words`, and static/js/lib/words.js says
 - composer.*    the counter near the limit: `left` {count}, `too_many` {count}
 - typing.*      `one` {name}, `two` {first} {second}, `several`
 - link.*        beside a link to pass on: `copy`, `copied`, `by_hand` (when copying failed), `share`
+- device.*      a sign-in on a new device: `added` {device}, `look`
 - connection.*  the pill: `connecting`, `offline`, `back`, `outdated`, `reload`, `ended` (for no reason we know)
 - ended.*       the pill's last word, by the reason of session:ended: `signed_out`, `revoked`, `role_changed`,
                 `password_changed`
@@ -57,6 +58,8 @@ def words() -> dict[str, str | Plurals]:
         "link.copied": _("Copied"),
         "link.by_hand": _("That didn't work. The link is selected, so you can copy it yourself."),
         "link.share": _("Share"),
+        "device.added": _("New sign-in: {device}. Was that you?"),
+        "device.look": _("Take a look"),
         "connection.connecting": _("Connecting…"),
         "connection.offline": _("You are offline. What you write will be sent later."),
         "connection.back": _("Back online"),

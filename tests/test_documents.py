@@ -220,13 +220,14 @@ def test_the_threats_document_has_every_row_and_what_holds_it() -> None:
         *(f"E{number}" for number in range(1, 13)),
         *(f"K{number}" for number in range(1, 16)),
         *(f"W-{number}" for number in range(1, 11)),
+        *(f"A-{number}" for number in range(1, 18)),
     ]
-    table = [cells(line) for line in section("threats.md").splitlines() if re.match(r"\| [EKW]", line)]
+    table = [cells(line) for line in section("threats.md").splitlines() if re.match(r"\| [EKWA][-\d]", line)]
 
     assert [row for row, _what, _holds in table] == expected
     for row, _what, holds in table:
         named = re.findall(r"`(test_\w+\.py): (test_\w+)`", holds)
-        assert named or re.search(r"benchmark lines? W-", holds), row
+        assert named or re.search(r"benchmark lines? [WA]-", holds), row
         for file, test in named:
             code = (ROOT / "tests" / file).read_text(encoding="utf-8")
             assert f"def {test}(" in code, f"{row} names {test}, which is not in {file}"

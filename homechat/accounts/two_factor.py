@@ -160,6 +160,17 @@ def renew_codes(actor: Actor) -> list[str]:
     return codes
 
 
+def reseal_secrets(actor: Actor) -> int:
+    """Put every stored secret under the newest encryption key; return how many there were."""
+    with transaction() as session:
+        rows = session.scalars(sa.select(TotpSecret)).all()
+        for row in rows:
+            row.sealed_secret = field_encryption.reseal(row.sealed_secret)
+        session.flush()
+        audit.record(actor, audit.Action.SECRETS_ROTATED, detail={"count": len(rows)})
+    return len(rows)
+
+
 def _turn_on(actor: Actor, user: User, *, by: str) -> None:
     stored = db.session.get_one(User, user.id)
     stored.two_factor_since = stored.two_factor_since or clock.now()

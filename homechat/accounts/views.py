@@ -40,6 +40,11 @@ class Device:
     device_id: int | None
 
 
+@blueprint.app_context_processor
+def _news_for_every_page() -> dict[str, Any]:
+    return {"new_devices": lambda: [_device(row) for row in devices.new_devices(current_actor())]}
+
+
 @blueprint.post("/sign-out")
 def sign_out() -> Page:
     with suppress(Unavailable):  # Even where nothing can be stored: this browser forgets who was here.

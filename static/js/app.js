@@ -4,6 +4,7 @@
 import { moveIn, me } from "./house.js";
 import "./elements/connection-pill.js";
 import "./elements/copy-link.js";
+import "./elements/device-news.js";
 import "./elements/message-composer.js";
 import "./elements/message-list.js";
 import "./elements/room-list.js";

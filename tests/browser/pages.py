@@ -10,12 +10,15 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, expect
 
-from homechat.actor import Role
+from homechat import settings
+from homechat.accounts import two_factor
+from homechat.actor import Actor, Role
+from homechat.database import transaction
 from homechat.household.actions import invite, new_setup_token
 from tests.browser.busy_house import Rooms, furnish
 from tests.browser.windows import Windows, windows_of
 from tests.conftest import GENEROUS_LIMITS, close
-from tests.house import House
+from tests.house import PASSWORD, House, code_now
 from tests.server_process import ServerProcess
 
 
@@ -35,6 +38,24 @@ class Places:
 
     def set_up(self) -> str:
         return f"/setup/{self.new_house.house.act(new_setup_token)}"
+
+    def without_second_lock(self) -> str:
+        """Take Gus' second step away, and go to where it is set up."""
+        self.house.act(settings.change, Actor.operator(), settings.TWO_FACTOR_REQUIRED, "nobody")
+        with self.house.rows(), transaction():
+            two_factor.forget_factors(self.house.person("gus"))
+        return "/me/two-factor"
+
+    def second_step(self) -> str:
+        """Give Olga a second step, and go to the door."""
+        if self.house.person("olga").two_factor_since is None:
+            self.house.turn_on_second_step("olga")
+        return "/sign-in"
+
+    def wanting_second_steps(self) -> str:
+        """Have the house want a second step of everybody, and go to the door."""
+        self.house.act(settings.change, Actor.operator(), settings.TWO_FACTOR_REQUIRED, "everybody")
+        return "/sign-in"
 
 
 def nothing(page: Page) -> None:
@@ -57,6 +78,27 @@ def knock_wrongly(page: Page) -> None:
     page.get_by_label("Password").fill("not this one")
     page.get_by_role("button", name="Come in").click()
     expect(page.get_by_role("alert")).to_be_visible()
+
+
+def knock(page: Page, name: str) -> None:
+    page.get_by_label("Sign-in name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Come in").click()
+    expect(page.locator(".field__input--code").first).to_be_visible()
+
+
+def turn_second_lock_on(page: Page) -> None:
+    secret = page.locator(".secret").text_content()
+    assert secret
+    page.get_by_label("Code", exact=True).fill(code_now(secret))
+    page.get_by_role("button", name="Turn on").click()
+    expect(page.locator(".codes")).to_be_visible()
+
+
+def turn_second_lock_on_and_look(page: Page) -> None:
+    turn_second_lock_on(page)
+    page.goto("/me/two-factor")
+    unfold(page)
 
 
 def ask_too_much(page: Page) -> None:
@@ -109,6 +151,20 @@ VISITS = {
         "household.invites", lambda it: "/invites", then=ask_too_much, is_refused=True
     ),
     "me": Visit("accounts.me", lambda it: "/me?saved=profile"),
+    "second-step": Visit(
+        "accounts.second_step", Places.second_step, who=None, then=lambda page: knock(page, "olga")
+    ),
+    "enrolling": Visit(
+        "accounts.enrol", Places.wanting_second_steps, who=None, then=lambda page: knock(page, "cleo")
+    ),
+    "second-lock": Visit("accounts.second_factor", Places.without_second_lock, who="gus"),
+    "recovery-codes": Visit(
+        "accounts.second_factor", Places.without_second_lock, who="gus", then=turn_second_lock_on
+    ),
+    "second-lock-on": Visit(
+        "accounts.second_factor", Places.without_second_lock, who="gus", then=turn_second_lock_on_and_look
+    ),
+    "is-it-you": Visit("accounts.confirm", lambda it: "/confirm"),
     "not-found": Visit("", lambda it: "/rooms/999999", is_refused=True),
 }
 

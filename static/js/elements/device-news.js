@@ -1,0 +1,32 @@
+// @ts-check
+// <device-news>: says at once that somebody signed in to this account on a new device. The next page says it by itself.
+
+import { icon, make } from "../parts/make.js";
+import { at } from "../page.js";
+import { listen, say } from "../house.js";
+
+class DeviceNews extends HTMLElement {
+  /** @type {AbortController} */
+  #leaving;
+
+  connectedCallback() {
+    if (this.#leaving) return;
+    this.#leaving = new AbortController();
+    listen("device:added", ({ name }) => this.#show(name), this.#leaving.signal);
+  }
+
+  disconnectedCallback() {
+    this.#leaving?.abort();
+  }
+
+  /** @param {string} name */
+  #show(name) {
+    const text = make("span", { text: say("device.added", { device: name }) });
+    const words = make("p", { class: "device-news__words" }, [icon("device"), text]);
+    const look = make("a", { class: "button", text: say("device.look"), href: at("/me") });
+    this.replaceChildren(words, look);
+    this.hidden = false;
+  }
+}
+
+customElements.define("device-news", DeviceNews);
