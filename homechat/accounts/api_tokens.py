@@ -9,7 +9,7 @@ from __future__ import annotations
 import secrets
 import string
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
@@ -44,13 +44,14 @@ def issue(
     owner: User,
     scopes: Iterable[Scope] = (),
     room_ids: list[int] | None = None,
-    expires_at: datetime | None = None,
+    life: timedelta | None = None,
 ) -> tuple[ApiToken, str]:
     """Within a transaction, store a new token; return it and how it is spelled, which is known only now.
 
+    life: how long it works; None: until it is revoked.
     Whoever calls has made sure that `owner` may have such a token.
     """
-    secret = new_token()
+    secret, now = new_token(), clock.now()
     with transaction() as session:
         row = ApiToken(
             prefix=_free_prefix(),
@@ -61,8 +62,8 @@ def issue(
             created_by=owner,
             scopes=" ".join(scope.value for scope in Scope if scope in frozenset(scopes)),
             room_ids=room_ids,
-            created_at=clock.now(),
-            expires_at=expires_at,
+            created_at=now,
+            expires_at=None if life is None else now + life,
         )
         session.add(row)
         session.flush()
@@ -100,7 +101,7 @@ def rotate(actor: Actor, token_id: int, *, overlap_hours: int = OVERLAP_HOURS) -
             owner=old.created_by,
             scopes=[Scope(name) for name in old.scopes.split()],
             room_ids=old.room_ids,
-            expires_at=None if old.expires_at is None else now + (old.expires_at - old.created_at),
+            life=None if old.expires_at is None else old.expires_at - old.created_at,
         )
         old.replaced_by_id = new.id
         end = now + timedelta(hours=overlap_hours)

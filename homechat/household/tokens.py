@@ -57,7 +57,7 @@ def create_token(
             owner=owner,
             scopes=given,
             room_ids=rooms,
-            expires_at=None if hours is None else clock.now() + timedelta(hours=hours),
+            life=None if hours is None else timedelta(hours=hours),
         )
 
 
