@@ -37,7 +37,7 @@ class Actor:
     user_id: None for strangers and for the house.  session_id: the login session behind a page or socket.
     socket_id: the connection behind a socket event.
     browser_digest: SHA-256 of the cookie by which a page's browser is known; empty where there is none.
-    token_id: the API token behind a request.  scopes: what it may be used for; None: all that its person may do.
+    token_id: the API token behind a request or a socket.  scopes: what it may be used for; None where there is none.
     room_ids: the only rooms that exist for it; None: all that its person sees.
     address, user_agent: as the door saw them, for limits and the audit log.
     """

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from flask import Flask
 
-from homechat import cli, config, connection, context, lockdown, paths
+from homechat import api, cli, config, connection, context, lockdown, paths
 from homechat.accounts import proof_models, sign_in_views, token_models, two_factor_views
+from homechat.accounts.api_requests import ReadCounts
 from homechat.accounts.views import blueprint as accounts
 from homechat.config import Settings
 from homechat.database import db, engine_options
@@ -13,6 +14,7 @@ from homechat.doors import people, replies
 from homechat.doors.events import UnderWay
 from homechat.doors.forms import StorableNumber
 from homechat.extensions import babel, csrf, limiter, login_manager, migrate, socketio
+from homechat.household import token_views
 from homechat.household.views import blueprint as household
 from homechat.messages import listeners as messages_listeners
 from homechat.messages import sockets as messages_sockets
@@ -28,12 +30,12 @@ from homechat.security import field_encryption
 from homechat.security.headers import init_headers
 from homechat.security.limits import init_limits
 
-FEATURES = (pages, health, accounts, household, messages, rooms)
+FEATURES = (pages, health, accounts, household, messages, rooms, api.blueprint)
 # Imported for what they connect to: events, and signals of features further down.
 LISTENERS = (messages_sockets, messages_listeners, rooms_listeners)
-# Imported for their tables, which migrations are compared with.
 # Imported for the pages that they add to a feature's own.
-MORE_PAGES = (sign_in_views, two_factor_views)
+MORE_PAGES = (sign_in_views, two_factor_views, token_views)
+# Imported for their tables, which migrations are compared with.
 TABLES = (proof_models, token_models, lockdown)
 
 
@@ -50,6 +52,7 @@ def build_app(settings: Settings | None, *, async_mode: str) -> Flask:
     app.extensions["homechat_live_sockets"] = LiveSockets()
     app.extensions["homechat_typing"] = typing.Windows()
     app.extensions["homechat_events"] = UnderWay()
+    app.extensions["homechat_api_reads"] = ReadCounts()
     app.extensions["homechat_field_encryption"] = field_encryption.Box(settings)
 
     db.init_app(app)
@@ -60,14 +63,16 @@ def build_app(settings: Settings | None, *, async_mode: str) -> Flask:
     limiter.init_app(app)
     login_manager.init_app(app)
     login_manager.request_loader(lambda request: people.load_session_from_cookie())
+    api.guard(app)
     people.deny_by_default(app)  # Before CSRF: somebody signed out is told so, not that their form is stale.
     csrf.init_app(app)
     replies.give_errors_words(app)
     app.url_map.converters["int"] = StorableNumber
     for feature in FEATURES:
         app.register_blueprint(feature)
-    for unlimited in (pages, health):
+    for unlimited in (pages, health, api.blueprint):  # The API has a limit of its own.
         limiter.exempt(unlimited)
+    csrf.exempt(api.blueprint)  # It takes no cookies.
 
     socketio.init_app(app, **connection.socketio_options(settings, async_mode=async_mode))
     connection.install(socketio)

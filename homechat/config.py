@@ -150,6 +150,12 @@ class Settings:
     sign_up_limit: str = setting(
         "5/minute", "Uses of invitations per address.", unit="rate", check=values.rate
     )
+    api_limit: str = setting(
+        "300/5 minutes",
+        "Requests of one API token; without a token, of one address.",
+        unit="rate",
+        check=values.rate,
+    )
     page_limit: str = setting(
         "1200/minute",
         "Requests for pages per address, a whole family's at once.",

@@ -13,14 +13,16 @@ from flask_socketio import ConnectionRefusedError as Refused
 from flask_socketio import SocketIO
 
 from homechat import clock
-from homechat.accounts import sessions
+from homechat.accounts import bearers, sessions
 from homechat.accounts.models import LoginSession, User
-from homechat.actor import Role
+from homechat.accounts.token_models import TokenKind
+from homechat.actor import Door, Role
 from homechat.config import Settings
 from homechat.database import db, on_commit, transaction
+from homechat.doors.bearers import bearer_in, refuse_in_lockdown
 from homechat.doors.events import Json, Sender, UnderWay, dispatch
 from homechat.doors.people import client_address, client_user_agent, settings
-from homechat.errors import TooMany, Unavailable
+from homechat.errors import LockedDown, TooMany, Unavailable
 from homechat.extensions import socketio
 from homechat.household.joining import how_many_wait
 from homechat.messages import typing
@@ -34,9 +36,7 @@ from homechat.realtime.events import (
     RoomLeft,
     ServerHello,
     announce,
-    person_audience,
     room_audience,
-    session_audience,
     tell,
 )
 from homechat.realtime.live_sockets import (
@@ -50,7 +50,7 @@ from homechat.realtime.live_sockets import (
 )
 from homechat.rooms.queries import room_ids_by_person, room_ids_of
 from homechat.security import limits
-from homechat.security.policy import HouseRight, house_right
+from homechat.security.policy import LISTENING_SCOPE, HouseRight, house_right
 
 log = logging.getLogger(__name__)
 
@@ -109,11 +109,13 @@ def _keep_names_apart(server: Any) -> None:
 
 
 def _on_connect(auth: object = None) -> None:
-    """Let a signed-in device in. Anything else, and any error on the way, refuses: never fail open."""
+    """Let a signed-in device in, or a token. Anything else, and any error on the way, refuses: never fail open."""
     try:
         socket = _let_in()
     except Refused:
         raise
+    except LockedDown as error:
+        raise Refused(error.message) from error
     except Exception as error:
         log.exception("a connection could not be checked")
         _forget(request.sid)  # type: ignore[attr-defined]
@@ -186,13 +188,17 @@ def look_again() -> None:
 def _comparison() -> Callable[[], None]:
     """Read how far every socket may hear, and return what brings it about."""
     sockets = live_sockets().all()
-    roles = sessions.roles_by_live_session([socket.session_id for socket in sockets])
+    of_sessions = sessions.roles_by_live_session(
+        [it.session_id for it in sockets if it.session_id is not None]
+    )
+    of_tokens = bearers.roles_by_live_token([it.token_id for it in sockets if it.token_id is not None])
     rooms = room_ids_by_person({socket.user_id for socket in sockets})
 
     def bring_about() -> None:
         for socket in sockets:
             if is_connected(socket.sid):
-                _adjust(socket, roles.get(socket.session_id), rooms[socket.user_id])
+                role = of_sessions.get(socket.session_id or 0) or of_tokens.get(socket.token_id or 0)
+                _adjust(socket, role, set(filter(socket.may_hear, rooms[socket.user_id])))
             else:
                 socketio.server.manager.disconnect(socket.sid, NAMESPACE, ignore_queue=True)
                 _forget(socket.sid)
@@ -216,27 +222,22 @@ def _adjust(socket: LiveSocket, role: Role | None, rooms: set[int]) -> None:
 
 
 def _let_in() -> LiveSocket:
-    row = _session_of_this_request()
-    g.person_id = row.user_id
+    socket, touch = _caller()
+    g.person_id = socket.user_id
     try:
-        limits.spend(limits.CONNECTS, row.user_id)
+        # Of each token apart: a script that connects again and again keeps none of its person's windows out.
+        limits.spend(limits.CONNECTS, socket.user_id, *([socket.token_id] if socket.token_id else []))
     except TooMany as error:
         raise Refused(error.message) from error
-    socket = LiveSocket(
-        sid=request.sid,  # type: ignore[attr-defined]
-        user_id=row.user_id,
-        session_id=row.id,
-        role=Role(row.user.role),
-    )
     # Remembered before it is let in: whoever takes the session away meanwhile must find it.
     if not live_sockets().add(socket, at_most=settings().sockets_per_person):
         raise Refused(_("Too many open windows. Close some and try again."))
     server = socketio.server
-    for audience in (person_audience(socket.user_id), session_audience(socket.session_id)):
+    for audience in socket.audiences():
         server.enter_room(socket.sid, audience, namespace=NAMESPACE)
     try:
         with transaction():
-            sessions.touch(row)
+            touch()
             _write_down(socket)
             rooms = room_ids_of(socket.user_id)
             # In its turn: a removal that is stored later is acted upon later, too.
@@ -289,6 +290,41 @@ def _strike_off(app: Flask, socket: LiveSocket) -> None:
                 if presence.closed(socket):
                     _announce_presence(socket.user_id, online=False)
             return
+
+
+def _caller() -> tuple[LiveSocket, Callable[[], None]]:
+    """Return who is behind the handshake, and how it is noted that they were here."""
+    text = bearer_in(request.headers.get("Authorization", ""))
+    if text:
+        return _caller_by_token(text)
+    row = _session_of_this_request()
+    socket = LiveSocket(
+        sid=request.sid,  # type: ignore[attr-defined]
+        user_id=row.user_id,
+        session_id=row.id,
+        role=Role(row.user.role),
+    )
+    return socket, lambda: sessions.touch(row)
+
+
+def _caller_by_token(text: str) -> tuple[LiveSocket, Callable[[], None]]:
+    row = bearers.find(text)
+    if row is None or LISTENING_SCOPE not in bearers.scopes_now(row):
+        raise Refused(_("This token opens nothing here."))
+    is_app = row.kind == TokenKind.SIGN_IN
+    actor = bearers.actor_of(row, door=Door.SOCKET)
+    refuse_in_lockdown(actor)
+    socket = LiveSocket(
+        sid=request.sid,  # type: ignore[attr-defined]
+        user_id=row.user_id,
+        session_id=None,
+        role=Role(row.user.role),
+        token_id=row.id,
+        room_ids=actor.room_ids,
+        hears_person=is_app,
+        is_present=is_app or row.user.role == Role.BOT,
+    )
+    return socket, lambda: bearers.touch(row, client_address())
 
 
 def _session_of_this_request() -> LoginSession:

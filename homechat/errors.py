@@ -39,12 +39,29 @@ class SecondStepNeeded(Unauthenticated):
 
     code = "requires_2fa"
 
+    def as_dict(self) -> dict[str, object]:
+        """Clients of the API ask for the code when they read `requires_2fa`, and show `message`."""
+        return {**super().as_dict(), "requires_2fa": True, "message": self.message}
+
 
 class Forbidden(HomeChatError):
     """They know that it exists, but may not do this to it."""
 
     code = "forbidden"
     status = 403
+
+
+class ScopeNeeded(Forbidden):
+    """The token is good, but not for this; `scope` is what it lacks."""
+
+    code = "scope_needed"
+
+    def __init__(self, message: str, *, scope: str) -> None:
+        super().__init__(message)
+        self.scope = scope
+
+    def as_dict(self) -> dict[str, object]:
+        return {**super().as_dict(), "scope": self.scope}
 
 
 class StepUpNeeded(Forbidden):

@@ -39,3 +39,7 @@ class Lockdown(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     lifted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lifted_by_id: Mapped[int | None]
+
+
+def refuse_token() -> None:
+    """Raise LockedDown while no API token works."""

@@ -23,6 +23,7 @@ from homechat.household.founding import new_setup_token
 from homechat.household.invitations import invite
 from homechat.household.joining import join_house as join_house_by_action
 from homechat.security.policy import RoomKind
+from tests.api_client import new_token
 from tests.conftest import close
 from tests.house import PASSWORD, Browser, House, code_now, copy_house, next_code
 from tests.server_process import prepare_house
@@ -235,6 +236,21 @@ def start_direct(house: House) -> Attempt:
     return Attempt("ben", "/direct", {"user_id": house.id_of("cleo")})
 
 
+def make_token(house: House) -> Attempt:
+    form = {"name": "Lights", "scopes": "messages:read", "acts_as": "me", "reach": "all", "hours": 24}
+    return Attempt("ben", "/me/tokens", form)
+
+
+def rotate_token(house: House) -> Attempt:
+    row, _spelled = new_token(house, "ben")
+    return Attempt("ben", f"/me/tokens/{row.id}/rotate", {"overlap_hours": 1})
+
+
+def revoke_token(house: House) -> Attempt:
+    row, _spelled = new_token(house, "ben")
+    return Attempt("ben", f"/me/tokens/{row.id}/revoke")
+
+
 ATTEMPTS: dict[str, Callable[[House], Attempt]] = {
     "accounts.sign_in_now": sign_in,
     "accounts.sign_out": sign_out,
@@ -259,6 +275,9 @@ ATTEMPTS: dict[str, Callable[[House], Attempt]] = {
     "household.invite": invite_somebody,
     "household.invite_again": invite_again,
     "household.revoke_invite": revoke_invite,
+    "household.make_token": make_token,
+    "household.rotate_token": rotate_token,
+    "household.revoke_token": revoke_token,
     "messages.post": post_message,
     "messages.mark_read": mark_read,
     "rooms.create": create_room,
@@ -286,8 +305,9 @@ def house_for(endpoint: str, cast_folder: Path, folder: Path) -> Iterator[House]
 
 
 def changing_endpoints(app: Flask) -> set[str]:
-    """Return the endpoints that take a method which may change something."""
-    return {rule.endpoint for rule in app.url_map.iter_rules() if (rule.methods or set()) & CHANGING}
+    """Return the endpoints of pages that may change something; those of the API have a table of their own."""
+    rules = [rule for rule in app.url_map.iter_rules() if not rule.endpoint.startswith("api.")]
+    return {rule.endpoint for rule in rules if (rule.methods or set()) & CHANGING}
 
 
 def everything_in(house: House) -> dict[str, list[Any]]:

@@ -56,3 +56,11 @@ def is_last_admin(user: User) -> bool:
 def has_admin() -> bool:
     """Return whether the house has been founded."""
     return db.session.scalar(sa.select(User.id).where(User.role == Role.ADMIN).limit(1)) is not None
+
+
+def everyone() -> list[User]:
+    """Return everybody who has an account, those who may not come in too, by name; without those who were erased."""
+    query = (
+        sa.select(User).where(User.erased_at.is_(None)).order_by(sa.func.lower(User.display_name), User.id)
+    )
+    return list(db.session.scalars(query))

@@ -10,6 +10,7 @@ from flask import current_app
 from flask_babel import gettext as _
 
 from homechat import audit, clock
+from homechat.accounts import api_tokens
 from homechat.accounts.devices import recognise
 from homechat.accounts.models import Device, LoginSession, User
 from homechat.actor import Actor, Role
@@ -148,9 +149,11 @@ def revoke_device(actor: Actor, session_id: int) -> None:
 
 
 def revoke_others(actor: Actor) -> int:
-    """End every device of the actor but the one at hand; return how many were ended."""
+    """End every device of the actor but the one at hand, and every app; return how many were ended."""
     sentence = _("This device was signed out from another one.")
-    return revoke_all(actor, actor.person_id, sentence=sentence, except_id=actor.session_id)
+    with transaction():
+        apps = api_tokens.end_apps(actor, actor.person_id)
+        return apps + revoke_all(actor, actor.person_id, sentence=sentence, except_id=actor.session_id)
 
 
 def revoke_all(

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from flask_babel import gettext as _
 
 from homechat import audit, clock, settings
-from homechat.accounts import recovery_codes, sessions, step_up, totp
+from homechat.accounts import api_tokens, recovery_codes, sessions, step_up, totp
 from homechat.accounts.models import User
 from homechat.accounts.proof import check_proof
 from homechat.accounts.proof_models import Passkey, TotpSecret
@@ -173,3 +173,4 @@ def _turn_on(actor: Actor, user: User, *, by: str) -> None:
 def _sign_out_others(actor: Actor, user: User) -> None:
     sentence = _("How you sign in was changed. Please sign in again.")
     sessions.revoke_all(actor, user.id, reason="revoked", sentence=sentence, except_id=actor.session_id)
+    api_tokens.end_apps(actor, user.id)

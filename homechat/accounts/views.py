@@ -12,7 +12,7 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from homechat.accounts import actions, devices, recovery, sessions, two_factor
+from homechat.accounts import actions, api_tokens, devices, recovery, sessions, two_factor
 from homechat.accounts.device_names import device_name
 from homechat.accounts.models import COLOR_COUNT, LoginSession
 from homechat.doors.forms import errors_of, form_number, form_text
@@ -148,6 +148,7 @@ def _me(*, errors: dict[str, str] | None = None, form: dict[str, Any] | None = N
         "accounts/me.html",
         two_factor=two_factor.state_of(person),
         devices=[_device(row) for row in sessions.devices_of(person.id)],
+        apps=api_tokens.apps_of(current_actor()),
         timezones=sorted(available_timezones()),
         locales=list(LOCALES.items()),
         colors=range(COLOR_COUNT),

@@ -11,14 +11,16 @@ from typing import Any, NamedTuple, TypeVar
 
 from flask import current_app, g
 from flask_babel import gettext as _
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+from marshmallow import EXCLUDE, Schema, ValidationError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from homechat.accounts import sessions
+from homechat.accounts import api_requests, bearers, sessions
 from homechat.actor import Actor, Door, Role
-from homechat.doors.forms import is_unstorable
+from homechat.doors.bearers import refuse_in_lockdown, require_scope
+from homechat.doors.shapes import flat
 from homechat.errors import (
     Broken,
+    Forbidden,
     HomeChatError,
     Invalid,
     TooMany,
@@ -29,33 +31,17 @@ from homechat.errors import (
 from homechat.realtime.live_sockets import LiveSocket, hang_up, live_sockets
 from homechat.rooms.queries import find_room
 from homechat.security import limits
-from homechat.security.policy import RoomRight
+from homechat.security.policy import EVENT_SCOPES, RoomRight
 
 log = logging.getLogger(__name__)
 
 REFUSALS_MAX = 20
+EVENTS_THAT_STORE = frozenset({"message:send"})
+"""What the audit log has a row of its own for when a token does it; the others only ask, or say what passes."""
 
 Json = dict[str, Any]
 Handler = Callable[[Actor, Json], "Json | None"]
 HandlerT = TypeVar("HandlerT", bound=Handler)
-
-
-class Text(fields.String):
-    """Text that every part of the house can store: no NUL, no half of a character pair."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if not isinstance(value, str):  # marshmallow takes bytes, too.
-            raise self.make_error("invalid")
-        if is_unstorable(value):
-            raise self.make_error("invalid_utf8")
-        return super()._deserialize(value, attr, data, **kwargs)
-
-
-class Number(fields.Integer):
-    """A whole number that fits the database; not true or false, not text."""
-
-    def __init__(self, *, at_least: int = 0, **kwargs: Any) -> None:
-        super().__init__(strict=True, validate=validate.Range(min=at_least, max=2**63 - 1), **kwargs)
 
 
 @dataclass(frozen=True)
@@ -153,10 +139,14 @@ def _run(sender: Sender, name: str, args: tuple[Any, ...]) -> Json:
     found = EVENTS.get(name)
     if found is None:
         raise UnknownEvent(_("This event is not known here."))
+    if actor.token_id is not None:
+        _check_scope(actor, found)
     data = _checked(found, args)
     limits.spend(found.limit, actor.person_id)
     if found.right is not None:
         find_room(actor, data["room_id"], found.right)
+    if actor.token_id is not None:
+        _write_down(actor, found)
     return {"ok": True, **(found.handler(actor, data) or {})}
 
 
@@ -164,7 +154,11 @@ def _actor_of(sender: Sender) -> Actor:
     socket = live_sockets().get(sender.sid)
     if socket is not None:
         _spend_one_of_all(socket)
-    row = sessions.session_by_id(socket.session_id) if socket is not None else None
+    if socket is not None and socket.token_id is not None:
+        return _actor_of_token(socket.token_id, sender)
+    row = None
+    if socket is not None and socket.session_id is not None:
+        row = sessions.session_by_id(socket.session_id)
     if row is None:
         raise Unauthenticated(_("You are signed out. Please sign in again."))
     sessions.touch(row)
@@ -181,6 +175,20 @@ def _actor_of(sender: Sender) -> Actor:
     )
 
 
+def _actor_of_token(token_id: int, sender: Sender) -> Actor:
+    row = bearers.token_by_id(token_id)
+    if row is None:
+        raise Unauthenticated(_("This token opens nothing here any more."))
+    bearers.touch(row, sender.address)
+    g.person_id = row.user_id
+    g.token = row  # SQLAlchemy forgets rows, and the people in them, that nobody holds.
+    actor = bearers.actor_of(
+        row, door=Door.SOCKET, address=sender.address, user_agent=sender.user_agent, socket_id=sender.sid
+    )
+    refuse_in_lockdown(actor)
+    return actor
+
+
 def _spend_one_of_all(socket: LiveSocket) -> None:
     """Count one event of a person, before it costs a look at the database; who goes on past the limit is let go."""
     try:
@@ -193,21 +201,27 @@ def _spend_one_of_all(socket: LiveSocket) -> None:
     socket.refused = 0
 
 
+def _check_scope(actor: Actor, found: ClientEvent) -> None:
+    scope = EVENT_SCOPES.get(found.name)
+    if scope is None:
+        raise Forbidden(_("A token can't do this."))
+    require_scope(actor, scope)
+
+
+def _write_down(actor: Actor, found: ClientEvent) -> None:
+    if found.name in EVENTS_THAT_STORE:
+        api_requests.note_write(actor, method="EVENT", route=found.name)
+    else:
+        api_requests.note_read(actor)
+
+
 def _checked(found: ClientEvent, args: tuple[Any, ...]) -> Json:
     if len(args) > 1 or (args and not isinstance(args[0], dict)):
         raise Invalid(_("This event takes one object."))
     try:
         data: Json = found.schema.load(args[0] if args else {}, unknown=EXCLUDE)
     except ValidationError as error:
-        raise Invalid(_("This event has the wrong shape."), fields=_flat(error.messages)) from error
+        raise Invalid(_("This event has the wrong shape."), fields=flat(error.messages)) from error
     except (TypeError, ValueError, RecursionError) as error:
         raise Invalid(_("This event has the wrong shape.")) from error
     return data
-
-
-def _flat(messages: Any) -> dict[str, str]:
-    if not isinstance(messages, dict):
-        return {}
-    return {
-        str(name): str(why[0] if isinstance(why, list) and why else why) for name, why in messages.items()
-    }

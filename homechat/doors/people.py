@@ -14,6 +14,7 @@ from homechat.accounts import challenges, sessions
 from homechat.accounts.models import LoginSession, User
 from homechat.actor import Actor, Door, Role
 from homechat.config import Settings
+from homechat.doors.bearers import is_for_the_api
 from homechat.doors.replies import wants_json
 from homechat.errors import Unauthenticated
 from homechat.security.tokens import digest_of, new_token
@@ -89,6 +90,10 @@ def client_user_agent() -> str:
 
 def load_session_from_cookie() -> SignedIn | None:
     """Return who the session cookie belongs to, or None."""
+    if (
+        is_for_the_api()
+    ):  # Where a page of somebody else's could ride the cookie: there is no form token there.
+        return None
     token = request.cookies.get(settings().session_cookie_name)
     row = sessions.find_session(token) if token else None
     if row is None:
@@ -132,12 +137,12 @@ def settings() -> Settings:
 
 
 def deny_by_default(app: Flask) -> None:
-    """Let strangers see the public endpoints and nothing else, whatever a view forgets."""
+    """Let strangers see the public endpoints and nothing else, whatever a view forgets. The API looks for itself."""
     app.before_request(_strangers_wait_outside)
 
 
 def _strangers_wait_outside() -> BaseResponse | None:
-    if request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS:
+    if request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS or is_for_the_api():
         return None
     if current_user.is_authenticated:
         sessions.touch(current_user.session)

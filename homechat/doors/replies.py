@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from flask import Flask, Response, jsonify, render_template, request, url_for
+from flask import Flask, Response, g, jsonify, render_template, request, url_for
 from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_limiter import RateLimitExceeded
@@ -32,8 +32,15 @@ def give_errors_words(app: Flask) -> None:
     app.register_error_handler(Exception, _crash_reply)
 
 
+def answer_as_json(**more: object) -> None:
+    """Have every refusal of this request be JSON with `more` in it, whatever the caller says that it accepts."""
+    g.refusals_carry = more
+
+
 def wants_json() -> bool:
-    """Whether the caller is a script of ours rather than a person looking at pages."""
+    """Whether the caller is a program rather than a person looking at pages."""
+    if "refusals_carry" in g:
+        return True
     best = request.accept_mimetypes.best_match(["text/html", "application/json"])
     return best == "application/json"
 
@@ -49,7 +56,7 @@ def _error_reply(error: HomeChatError) -> Reply:
     if isinstance(error, TooMany | Unavailable):
         headers["Retry-After"] = str(error.retry_after)
     if wants_json():
-        return jsonify(ok=False, **error.as_dict()), error.status, headers
+        return _as_json(error.as_dict()), error.status, headers
     if isinstance(error, StepUpNeeded):
         return _ask_who_it_is(error)
     if isinstance(error, Unauthenticated):
@@ -88,7 +95,7 @@ def _http_error_reply(error: HTTPException) -> BaseResponse | Reply:
             "This page was open for too long. Go back, reload it and try again; what you typed is still there."
         )
     if wants_json():
-        return jsonify(ok=False, error=sentence, code=code), status, headers
+        return _as_json({"error": sentence, "code": code}), status, headers
     return (
         render_template("errors/error.html", code=status, title=_title(status), sentence=sentence),
         status,
@@ -107,13 +114,17 @@ def _crowded_reply(error: PoolTimeoutError) -> Reply:
         refusal = Unavailable(_("A lot is going on here right now. Please try again in a moment."))
     headers = {"Retry-After": str(refusal.retry_after)}
     if wants_json():
-        return jsonify(ok=False, **refusal.as_dict()), refusal.status, headers
+        return _as_json(refusal.as_dict()), refusal.status, headers
     return Response(refusal.message, mimetype="text/plain"), refusal.status, headers
 
 
 def _crash_reply(error: Exception) -> Reply:
     log.exception("a request failed", exc_info=error)
     return _error_reply(Broken(_("Something went wrong on our side. Please try again.")))
+
+
+def _as_json(body: dict[str, object]) -> Response:
+    return jsonify({**g.get("refusals_carry", {"ok": False}), **body})
 
 
 def _title(status: int) -> str:
@@ -132,6 +143,17 @@ _SENTENCES: dict[int, Callable[[], str]] = {
     405: lambda: _("That is not how this address is used. Go back and try again."),
     411: lambda: _("The length of what you sent is missing."),
     413: lambda: _("That is too big to send."),
+    415: lambda: _("Please send JSON, and say so: Content-Type: application/json"),
     500: lambda: _("Something went wrong on our side. Please try again."),
 }
-_CODES = {401: "unauthenticated", 403: "forbidden", 404: "not_found", 413: "too_large", 429: "rate_limited"}
+_CODES = {
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "rate_limited",
+    500: "internal",
+    503: "unavailable",
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -9,9 +10,11 @@ from flask_babel import gettext as _
 
 from homechat import settings
 from homechat.actor import Actor
-from homechat.errors import Invalid, NotFound
+from homechat.database import transaction
+from homechat.errors import Forbidden, Invalid, NotFound
 from homechat.household.founding import checked_house_name
 from homechat.locales import LOCALES
+from homechat.security.policy import HouseRight, house_right
 from homechat.settings import Setting
 
 YES_AND_NO = {
@@ -26,6 +29,24 @@ YES_AND_NO = {
 }
 
 
+def settings_as_values() -> dict[str, str | bool | int]:
+    """Return every setting that people may see by its name, with its present value."""
+    return {setting.key: settings.value_of(setting) for setting in settings.PUBLIC_SETTINGS}
+
+
+def change_settings(actor: Actor, wanted: Mapping[str, str | bool | int]) -> None:
+    """Change all of these settings, or none. Raises Invalid naming each that does not do, Forbidden."""
+    fields: dict[str, str] = {}
+    with transaction():
+        for key, value in wanted.items():
+            try:
+                set_from_text(actor, key, _as_text(value))
+            except (Invalid, NotFound) as error:
+                fields[key] = error.message
+        if fields:
+            raise Invalid(_("Some of these settings can't be changed like that."), fields=fields)
+
+
 def settings_shown() -> list[tuple[Setting[Any], str]]:
     """Return every setting that people may see, with its present value as one would type it ("on", "off", "")."""
     return [(setting, _as_text(settings.value_of(setting))) for setting in settings.PUBLIC_SETTINGS]
@@ -34,9 +55,11 @@ def settings_shown() -> list[tuple[Setting[Any], str]]:
 def set_from_text(actor: Actor, key: str, text: str) -> str:
     """Change the setting `key` to what `text` says, and return the new value as one would type it.
 
-    Raises NotFound where there is no such setting, or it is not for people to change, and Invalid for a value that
-    does not do.
+    Raises NotFound where there is no such setting, or it is not for people to change, Invalid for a value that does
+    not do, and Forbidden without the right.
     """
+    if not (actor.is_trusted_operator or house_right(actor.role, HouseRight.CHANGE_SETTINGS)):
+        raise Forbidden(_("Only those who run the house may do that."))
     setting = next((each for each in settings.PUBLIC_SETTINGS if each.key == key), None)
     if setting is None:
         raise NotFound(_("There is no setting of this name. See them all with: flask house show"))

@@ -221,7 +221,7 @@ def _invites_page(
         if joining.may_approve(actor)
         else [],
         invitations=[_line(row, arrivals[row.id]) for row in rows],
-        rooms=_rooms_to_open(actor),
+        rooms=rooms_to_open(actor),
         may_invite_admin=house_right(actor.role, HouseRight.INVITE_ADMIN),
         form=form or MultiDict({"hours": str(INVITATION_HOURS), "max_uses": "1"}),
         errors=errors or {},
@@ -230,7 +230,8 @@ def _invites_page(
     )
 
 
-def _rooms_to_open(actor: Actor) -> list[object]:
+def rooms_to_open(actor: Actor) -> list[object]:
+    """Return the rooms that somebody may open to a guest, or to a token of theirs: all public ones, and their own."""
     mine = [line.room for line in sidebar(actor.person_id) if line.room.kind == "private"]
     return [*public_rooms(actor), *mine]
 

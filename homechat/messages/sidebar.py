@@ -18,7 +18,7 @@ from homechat.messages.models import Message
 from homechat.messages.unread import unread_by_room
 from homechat.realtime.models import LiveSocketRow
 from homechat.rooms.models import Membership, Room
-from homechat.rooms.queries import RoomCard, cards_of_rooms, online_people
+from homechat.rooms.queries import RoomCard, cards_of_rooms, is_within_reach, online_people
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,9 @@ class SidebarRoom:
 def conversations(actor: Actor) -> dict[str, Any]:
     """Return the list of conversations and who is online, as events and JSON carry them."""
     return {
-        "rooms": [line.as_dict() for line in sidebar(actor.person_id)],
+        "rooms": [
+            line.as_dict() for line in sidebar(actor.person_id) if is_within_reach(actor, line.room.id)
+        ],
         "online": online_people(actor),
     }
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from marshmallow import Schema
 
 from homechat.actor import Actor
-from homechat.doors.events import Json, Number, Text, event
+from homechat.doors.events import Json, event
+from homechat.doors.shapes import Number, Text
 from homechat.messages import actions
 from homechat.messages.history import PAGE_MESSAGES, changes_after, page_before
 from homechat.messages.sidebar import conversations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask, current_app, url_for
 
 from homechat import connection
+from homechat.accounts import api_requests
 from homechat.config import Settings
 from homechat.database import is_sqlite
 from homechat.extensions import socketio
@@ -15,8 +16,13 @@ from homechat.realtime import presence, revocation
 def install(app: Flask) -> None:
     """Leave the duties where the server looks for them."""
     app.extensions["homechat_on_start"] = [_begin]
-    app.extensions["homechat_background"] = [lambda: _watch(app), lambda: _beat(app)]
+    app.extensions["homechat_background"] = [
+        lambda: _watch(app),
+        lambda: _beat(app),
+        lambda: _store_api_reads(app),
+    ]
     app.extensions["homechat_on_stop"] = [connection.say_goodbye, presence.unregister_process]
+    app.extensions["homechat_at_last"] = [api_requests.flush]
 
 
 def setup_link(app: Flask) -> str | None:
@@ -58,3 +64,10 @@ def _beat(app: Flask) -> None:
         socketio.sleep(presence.PROCESS_HEARTBEAT.total_seconds())
         with app.app_context():
             connection.beat()
+
+
+def _store_api_reads(app: Flask) -> None:
+    while True:
+        socketio.sleep(api_requests.FLUSH_EVERY.total_seconds())
+        with app.app_context():
+            api_requests.flush()

@@ -31,13 +31,19 @@ def up() -> Response:
 
 @blueprint.get("/health")
 def health() -> tuple[Response, int]:
+    body, status = health_report()
+    return jsonify(body), status
+
+
+def health_report() -> tuple[dict[str, str], int]:
+    """Return what anybody may know of how the house is, and the status that says the same."""
     is_readable = _database_is_readable()
-    body = jsonify(
-        status="ok" if is_readable else "unavailable",
-        service="HomeChat",
-        version=app_version(),
-        timestamp=clock.as_iso(clock.now()),
-    )
+    body = {
+        "status": "ok" if is_readable else "unavailable",
+        "service": "HomeChat",
+        "version": app_version(),
+        "timestamp": clock.as_iso(clock.now()),
+    }
     return body, 200 if is_readable else 503
 
 

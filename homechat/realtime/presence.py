@@ -45,7 +45,7 @@ def beat() -> set[int]:
         if me is None:
             session.add(ServerProcess(id=sockets.process_id))
             session.flush()
-            session.add_all(_row_of(socket) for socket in sockets.all())
+            session.add_all(_row_of(socket) for socket in sockets.all() if socket.is_present)
         else:
             me.seen_at = clock.now()
         left = sa.select(LiveSocketRow.user_id).join(ServerProcess).where(_is_gone()).distinct()
@@ -57,11 +57,14 @@ def beat() -> set[int]:
 def opened(socket: LiveSocket) -> bool:
     """Write down a connected socket for all processes to see; return whether it is the person's first anywhere.
 
+    One by which nobody is here is not written down.
     Raises Unavailable while this process itself is not written down: it stops, or stood still for long.
     """
     with transaction() as session:
         if session.get(ServerProcess, live_sockets().process_id) is None:
             raise Unavailable("This server is not on the list of those that serve.")
+        if not socket.is_present:
+            return False
         is_first = socket.user_id not in online_among([socket.user_id])
         session.merge(_row_of(socket))
     return is_first

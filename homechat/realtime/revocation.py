@@ -9,7 +9,7 @@ from flask import current_app
 
 from homechat.database import db, on_commit, transaction
 from homechat.extensions import socketio
-from homechat.realtime.events import SessionEnded, person_audience, room_audience, session_audience, tell
+from homechat.realtime.events import SessionEnded, room_audience, tell
 from homechat.realtime.live_sockets import (
     NAMESPACE,
     LiveSocket,
@@ -47,6 +47,18 @@ def disconnect_session(session_id: int, *, reason: str, sentence: str) -> None:
     on_commit(
         lambda: cut(
             [socket for socket in live_sockets().all() if socket.session_id == session_id],
+            reason=reason,
+            sentence=sentence,
+        )
+    )
+
+
+def disconnect_token(token_id: int, *, reason: str, sentence: str) -> None:
+    """After commit, tell and cut every socket of one API token: here at once, elsewhere within a second."""
+    _raise_epoch()
+    on_commit(
+        lambda: cut(
+            [socket for socket in live_sockets().all() if socket.token_id == token_id],
             reason=reason,
             sentence=sentence,
         )
@@ -102,10 +114,6 @@ def _raise_epoch() -> None:
 
 
 def _leave_every_audience(socket: LiveSocket) -> None:
-    for audience in (
-        *map(room_audience, socket.rooms),
-        person_audience(socket.user_id),
-        session_audience(socket.session_id),
-    ):
+    for audience in (*map(room_audience, socket.rooms), *socket.audiences()):
         socketio.server.leave_room(socket.sid, audience, namespace=NAMESPACE)
     socket.rooms.clear()

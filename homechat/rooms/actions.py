@@ -117,7 +117,7 @@ def start_direct(actor: Actor, other_ids: Sequence[int]) -> Room:
                 number=DIRECT_MAX_PEOPLE,
             )
         )
-    if not house_right(actor.role, HouseRight.START_DIRECT):
+    if not house_right(actor.role, HouseRight.START_DIRECT) or actor.room_ids is not None:
         raise Forbidden(_("You can't start conversations."))
     key = "-".join(map(str, ids))
     found = _direct_room(key)

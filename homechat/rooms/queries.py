@@ -121,6 +121,8 @@ def look_up_room(actor: Actor, room_id: int) -> RoomInHand | None:
     """Return the room with the actor's rights in it, which may be none, or None when no room has this id."""
     if actor.user_id is None or actor.role is None or not 0 < room_id < 2**63:
         return None
+    if not is_within_reach(actor, room_id):
+        return None
     kept, key = looked_up(), (RoomInHand, room_id, actor.user_id, actor.role)
     found = kept.get(key)  # The door asks before the action does.
     if isinstance(found, RoomInHand):
@@ -150,8 +152,15 @@ def look_up_room(actor: Actor, room_id: int) -> RoomInHand | None:
     return found
 
 
+def is_within_reach(actor: Actor, room_id: int) -> bool:
+    """Whether a room can exist for the actor: for a token that is bound to rooms, no other does."""
+    return actor.room_ids is None or room_id in actor.room_ids
+
+
 def may_create_room(actor: Actor) -> bool:
-    """Whether the actor may make rooms: by role, and members by a setting of the house."""
+    """Whether the actor may make rooms: by role, and members by a setting of the house; not where they see but some."""
+    if actor.room_ids is not None:
+        return False
     if actor.role is Role.MEMBER:
         return settings.value_of(settings.MEMBERS_CREATE_ROOMS)
     return house_right(actor.role, HouseRight.CREATE_ROOM)
@@ -213,7 +222,9 @@ def public_rooms(actor: Actor) -> list[RoomCard]:
         .order_by(Room.name_key)
     ).all()
     mine = set(room_ids_of(actor.person_id))
-    return cards_of_rooms(actor.person_id, rooms, mine=mine)
+    return cards_of_rooms(
+        actor.person_id, [room for room in rooms if is_within_reach(actor, room.id)], mine=mine
+    )
 
 
 def archived_rooms(actor: Actor) -> list[RoomCard]:
@@ -224,7 +235,7 @@ def archived_rooms(actor: Actor) -> list[RoomCard]:
         .where(Membership.user_id == actor.person_id, Room.archived_at.is_not(None))
         .order_by(sa.func.lower(Room.name), Room.id)
     )
-    return cards_of_rooms(actor.person_id, rooms)
+    return cards_of_rooms(actor.person_id, [room for room in rooms if is_within_reach(actor, room.id)])
 
 
 def cards_of_rooms(viewer_id: int, rooms: Iterable[Room], *, mine: set[int] | None = None) -> list[RoomCard]:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from math import ceil
+from typing import NamedTuple
 
 from flask import Flask, Response, current_app, g
 from flask_babel import gettext as _
@@ -72,11 +73,13 @@ SIGN_IN = Budget("sign_in", lambda settings: settings.sign_in_limit, _SIGN_IN, b
 SIGN_IN_ADDRESS = Budget(
     "sign_in_address", lambda settings: settings.sign_in_address_limit, _SIGN_IN, by_address=True
 )
+API = Budget("api", lambda settings: settings.api_limit, lazy_gettext("Those are a lot of requests."))
+API_ADDRESS = Budget("api_address", API.rate, API.reason, by_address=True)
 SIGN_UP = Budget("sign_up", lambda settings: settings.sign_up_limit, _SIGN_IN, by_address=True)
 
 BUDGETS = (
     *(MESSAGES, SENDS, READ, HISTORY, TYPING, SOCKET_EVENTS, CONNECTS),
-    *(JOINS, CREATE_ROOMS, INVITES, SIGN_IN, SIGN_IN_ADDRESS, SIGN_UP),
+    *(JOINS, CREATE_ROOMS, INVITES, SIGN_IN, SIGN_IN_ADDRESS, SIGN_UP, API, API_ADDRESS),
 )
 
 
@@ -107,6 +110,19 @@ def remaining(budget: Budget, *key_parts: object) -> int:
     return _budgets().remaining(budget, *key_parts)
 
 
+def standing(budget: Budget, *key_parts: object) -> Standing:
+    """Return how much of `budget` they have, and have left."""
+    return _budgets().standing(budget, *key_parts)
+
+
+class Standing(NamedTuple):
+    """How somebody stands with a budget. reset_at: when the next one comes free, in seconds since 1970."""
+
+    limit: int
+    remaining: int
+    reset_at: int
+
+
 class Budgets:
     """The budgets of one house, counted here or in its Redis."""
 
@@ -131,6 +147,11 @@ class Budgets:
     def remaining(self, budget: Budget, *key_parts: object) -> int:
         """Return how often they may still do it right now."""
         return self._windows.get_window_stats(self._rates[budget], *_key(budget, key_parts)).remaining
+
+    def standing(self, budget: Budget, *key_parts: object) -> Standing:
+        """Return how much of `budget` they have, and have left."""
+        stats = self._windows.get_window_stats(self._rates[budget], *_key(budget, key_parts))
+        return Standing(self._rates[budget].amount, stats.remaining, ceil(stats.reset_time))
 
 
 def _tell_the_right_wait(response: Response) -> Response:

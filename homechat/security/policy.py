@@ -41,6 +41,9 @@ class HouseRight(StrEnum):
     APPROVE = "approve"
     CHANGE_ROLES = "change_roles"
     MANAGE_PEOPLE = "manage_people"
+    CHANGE_SETTINGS = "change_settings"
+    MAKE_TOKENS = "make_tokens"
+    MANAGE_TOKENS = "manage_tokens"
 
 
 class RoomRight(StrEnum):
@@ -70,7 +73,50 @@ HOUSE_RIGHTS: dict[HouseRight, frozenset[Role]] = {
     HouseRight.APPROVE: frozenset({Role.ADMIN}),
     HouseRight.CHANGE_ROLES: frozenset({Role.ADMIN}),
     HouseRight.MANAGE_PEOPLE: frozenset({Role.ADMIN}),
+    HouseRight.CHANGE_SETTINGS: frozenset({Role.ADMIN}),
+    HouseRight.MAKE_TOKENS: frozenset({Role.ADMIN, Role.MEMBER}),
+    HouseRight.MANAGE_TOKENS: frozenset({Role.ADMIN}),
 }
+
+
+class Scope(StrEnum):
+    """What an API token may be used for. It never gives a right that its person lacks."""
+
+    MESSAGES_READ = "messages:read"
+    MESSAGES_WRITE = "messages:write"
+    MEDIA_WRITE = "media:write"
+    CHANNELS_READ = "channels:read"
+    CHANNELS_WRITE = "channels:write"
+    MEMBERS_READ = "members:read"
+    SEARCH = "search"
+    USERS_READ = "users:read"
+    BOTS_WRITE = "bots:write"
+    ADMIN_READ = "admin:read"
+    ADMIN_WRITE = "admin:write"
+
+
+_NOT_FOR_MEMBERS = frozenset({Scope.ADMIN_READ, Scope.ADMIN_WRITE})
+SCOPES: dict[Role, frozenset[Scope]] = {
+    Role.ADMIN: frozenset(Scope),
+    Role.MEMBER: frozenset(Scope) - _NOT_FOR_MEMBERS,
+    Role.GUEST: frozenset(Scope) - _NOT_FOR_MEMBERS - {Scope.BOTS_WRITE},
+    Role.BOT: frozenset(Scope) - _NOT_FOR_MEMBERS - {Scope.BOTS_WRITE},
+}
+"""What a token may be good for at most, by whom it acts as, and by whose it is."""
+
+LISTENING_SCOPE = Scope.MESSAGES_READ
+"""What a token needs to open a live connection: whoever is connected hears what is said."""
+
+EVENT_SCOPES: dict[str, Scope] = {
+    "message:send": Scope.MESSAGES_WRITE,
+    "message:history": Scope.MESSAGES_READ,
+    "message:changes": Scope.MESSAGES_READ,
+    "room:read": Scope.MESSAGES_READ,
+    "room:list": Scope.CHANNELS_READ,
+    "typing:start": Scope.MESSAGES_WRITE,
+    "typing:stop": Scope.MESSAGES_WRITE,
+}
+"""What a token needs to send an event. Whatever is not listed here, no token may send."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +137,11 @@ def house_right(role: Role | None, right: HouseRight) -> bool:
 def may_in_house(actor: Actor, right: HouseRight) -> bool:
     """Return whether the actor has `right` in the house: by role, and the operator in any case."""
     return actor.is_trusted_operator or house_right(actor.role, right)
+
+
+def has_scope(actor: Actor, scope: Scope) -> bool:
+    """Return whether the actor's token is good for `scope`; who comes without a token is not limited by scopes."""
+    return actor.scopes is None or scope in actor.scopes
 
 
 def room_right(role: Role | None, right: RoomRight, *, room: RoomFacts, here: RoomRole | None) -> bool:

@@ -13,9 +13,10 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from homechat import logs
-from homechat.accounts import sessions
+from homechat.accounts import bearers, sessions
 from homechat.config import Settings
 from homechat.security.headers import HeadersMiddleware
+from homechat.security.policy import LISTENING_SCOPE
 from homechat.serving.request_bodies import WholeBodies
 from homechat.serving.socket_gate import SocketGate
 
@@ -34,7 +35,12 @@ def install(app: Flask, settings: Settings) -> None:
         with app.app_context():
             return sessions.is_live(secret)
 
-    inner: WSGIApplication = SocketGate(app.wsgi_app, settings, is_alive)
+    def may_listen(text: str) -> bool | None:
+        with app.app_context():
+            row = bearers.find(text)
+            return None if row is not None and LISTENING_SCOPE not in bearers.scopes_now(row) else bool(row)
+
+    inner: WSGIApplication = SocketGate(app.wsgi_app, settings, is_alive, may_listen)
     inner = PathPrefix(inner, settings)
     inner = WholeBodies(inner, settings)
     inner = RefuseChunkedBodies(inner)

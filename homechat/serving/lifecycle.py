@@ -2,7 +2,8 @@
 
 Nothing here knows eventlet. `create_app` leaves lists of callables in `app.extensions`:
 `homechat_on_start` (each returns lines to print), `homechat_background` (each is run in a task of its own,
-and again if it breaks) and `homechat_on_stop` (each tells people that the server goes away).
+and again if it breaks), `homechat_on_stop` (each tells people that the server goes away) and `homechat_at_last`
+(each stores what is only in memory, when nobody is served any more).
 """
 
 import ctypes
@@ -145,12 +146,7 @@ def end_at_last() -> float:
 
 def say_goodbye(house: House) -> None:
     """Tell people that the server goes away."""
-    with house.app.app_context():
-        for callback in _callbacks(house, "homechat_on_stop"):
-            try:
-                callback()
-            except Exception:
-                log.exception("something could not be said before the stop")
+    _call_each(house, "homechat_on_stop")
 
 
 def close_sockets(house: House) -> None:
@@ -163,7 +159,8 @@ def close_sockets(house: House) -> None:
 
 
 def close_database(house: House) -> None:
-    """Fold SQLite's write-ahead log into the database file, and let go of both."""
+    """Store what is only in memory, fold SQLite's write-ahead log into the database file, and let go of both."""
+    _call_each(house, "homechat_at_last")
     with house.app.app_context():
         engine = house.app.extensions["sqlalchemy"].engine
         try:
@@ -248,6 +245,16 @@ def _run_for_ever(callback: Callable[[], object], sleep: Callable[[float], objec
             sleep(RESTART_SECONDS)
         else:
             return
+
+
+def _call_each(house: House, name: str) -> None:
+    """Call these one after the other; one that breaks keeps none of the others from its work."""
+    with house.app.app_context():
+        for callback in _callbacks(house, name):
+            try:
+                callback()
+            except Exception:
+                log.exception("something could not be done before the stop")
 
 
 def _callbacks(house: House, name: str) -> Iterable[Callable[[], Any]]:

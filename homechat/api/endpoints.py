@@ -1,0 +1,242 @@
+"""Endpoints of the API: one registry and one path that all of them take.
+
+budget → token → what it is good for → shape → handler. What is registered here knows its address, the scope that it
+needs and the schema of what it takes: all that describing it needs, too. What is not registered is not there.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NoReturn, TypeVar
+
+from flask import Blueprint, Flask, Response, g, jsonify, request
+from flask_babel import gettext as _
+from marshmallow import EXCLUDE, Schema, ValidationError
+from werkzeug.exceptions import UnsupportedMediaType
+
+from homechat.accounts import api_requests, bearers
+from homechat.accounts.token_models import ApiToken
+from homechat.actor import Actor, Door
+from homechat.doors.bearers import (
+    API_PREFIX,
+    is_for_the_api,
+    refuse_in_lockdown,
+    require_scope,
+    token_of_request,
+)
+from homechat.doors.people import client_address, client_user_agent, settings
+from homechat.doors.replies import answer_as_json
+from homechat.doors.shapes import flat
+from homechat.errors import Forbidden, HomeChatError, Invalid, NotFound, Unauthenticated
+from homechat.security import limits
+from homechat.security.policy import Scope
+
+Json = dict[str, Any]
+Handler = Callable[..., "Json | tuple[Json, int]"]
+HandlerT = TypeVar("HandlerT", bound=Handler)
+
+READING = {"GET", "HEAD"}
+
+blueprint = Blueprint("api", __name__, url_prefix=API_PREFIX)
+
+
+class Who(StrEnum):
+    """Whom an endpoint answers that needs no particular scope."""
+
+    ANYBODY = "anybody"
+    ANY_TOKEN = "any token"  # noqa: S105  # nosec B105
+
+
+class Body(Schema):
+    """What an endpoint takes: a JSON object, or for GET what stands behind the `?`; unknown fields are ignored."""
+
+    class Meta:
+        unknown = EXCLUDE
+
+
+class Malformed(HomeChatError):
+    """That is no JSON at all."""
+
+    code = "malformed"
+    status = 400
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One thing that programs may ask for.
+
+    needs: the scope of the token, or who is answered without one.  takes: its shape; None: nothing.
+    refusals_carry: what each refusal has in it beside the error, because clients look for it.
+    """
+
+    method: str
+    path: str
+    needs: Scope | Who
+    takes: Schema | None
+    refusals_carry: Json
+    handler: Handler
+
+
+ENDPOINTS: dict[str, Endpoint] = {}
+"""Every endpoint by its name in Flask, such as `api.me`."""
+
+
+def endpoint(
+    method: str,
+    path: str,
+    *,
+    needs: Scope | Who,
+    takes: type[Schema] | None = None,
+    refusals_carry: Json | None = None,
+) -> Callable[[HandlerT], HandlerT]:
+    """Register a handler behind the one path that all of them take; see `Endpoint`.
+
+    The handler is given the actor, what was sent, and the parts of its address by name. It returns the reply's JSON,
+    or that with a status.
+    """
+
+    def register(handler: HandlerT) -> HandlerT:
+        name = handler.__name__
+        found = Endpoint(method, path, needs, takes() if takes else None, refusals_carry or {}, handler)
+        ENDPOINTS[f"{blueprint.name}.{name}"] = found
+        blueprint.add_url_rule(
+            path,
+            endpoint=name,
+            view_func=lambda **places: _answer(found, places),
+            methods=[method],
+            provide_automatic_options=False,
+            merge_slashes=False,
+        )
+        return handler
+
+    return register
+
+
+def guard(app: Flask) -> None:
+    """Have `app` look at the token of everything that comes to the API, and tell how much of its budget is left.
+
+    Before anything else looks at the request: refusals are JSON from here on.
+    """
+    app.before_request(_check_caller)
+    app.after_request(_tell_budget)
+
+
+def current_actor() -> Actor:
+    """Return who asks: whom the token acts as, or a stranger where none is needed."""
+    actor: Actor = g.api_actor
+    return actor
+
+
+def _check_caller() -> None:
+    if not is_for_the_api():
+        return
+    found = ENDPOINTS.get(request.endpoint or "")
+    answer_as_json(**(found.refusals_carry if found else {}))
+    g.api_actor = Actor.stranger(door=Door.API, address=client_address(), user_agent=client_user_agent())
+    if found is None or found.needs is Who.ANYBODY:
+        _spend(limits.API_ADDRESS, client_address())
+        _refuse_plain_http(None, found)
+        if request.endpoint is not None and found is None:
+            raise NotFound(_("There is nothing at this address."))
+        return
+    text = token_of_request()
+    row = bearers.find(text) if text else None
+    if row is None:
+        _spend(limits.API_ADDRESS, client_address())
+        _refuse_plain_http(None, found)
+        _refuse_stranger(has_token=bool(text))
+    _spend(limits.API, row.id)
+    g.person_id = row.user_id
+    g.api_actor = actor = bearers.actor_of(
+        row, door=Door.API, address=client_address(), user_agent=client_user_agent()
+    )
+    _refuse_plain_http(row, found)
+    refuse_in_lockdown(actor)
+    if isinstance(found.needs, Scope):
+        require_scope(actor, found.needs)
+    bearers.touch(row, actor.address)
+
+
+def _spend(budget: limits.Budget, key: object) -> None:
+    g.api_budget = (budget, key)
+    limits.spend(budget, key)
+
+
+def _refuse_stranger(*, has_token: bool) -> NoReturn:
+    if has_token:
+        raise Unauthenticated(_("This token opens nothing here. It may have ended or been revoked."))
+    raise Unauthenticated(_("Please send a token: Authorization: Bearer hc_…"))
+
+
+def _refuse_plain_http(row: ApiToken | None, found: Endpoint | None) -> None:
+    """Refuse what others on the way could read: a token that came like this, or a password, is known to them now."""
+    if not settings().is_https or request.is_secure:
+        return
+    if row is not None:
+        why = "plain http"
+        api_requests.note_refused(current_actor(), method=request.method, route=_route(), why=why)
+    elif found is None or (found.needs is Who.ANYBODY and found.method in READING):
+        return
+    raise Forbidden(_("Please use https here. A token that came without is no secret any more: replace it."))
+
+
+def _answer(found: Endpoint, places: Json) -> tuple[Response, int]:
+    actor = current_actor()
+    data = _checked(found)
+    if found.method in READING:
+        api_requests.note_read(actor)
+    elif actor.token_id is not None:
+        api_requests.note_write(actor, method=found.method, route=_route())
+    reply = found.handler(actor, data, **places)
+    body, status = reply if isinstance(reply, tuple) else (reply, 200)
+    return jsonify(body), status
+
+
+def _checked(found: Endpoint) -> Json:
+    """Return what was sent in the shape that the endpoint takes. Raises Malformed, Invalid naming the fields."""
+    if found.takes is None:
+        return {}
+    sent = request.args.to_dict() if found.method in READING else _json()
+    try:
+        data: Json = found.takes.load(sent)
+    except ValidationError as error:
+        raise Invalid(_("Some of this has the wrong shape."), fields=flat(error.messages)) from error
+    return data
+
+
+def _json() -> Json:
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType
+    try:
+        sent = json.loads(request.get_data().decode("utf-8"), parse_constant=_refuse_constant)
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # ValueError: no UTF-8, no JSON, or a number of 5,000 digits.
+        raise Malformed(_("That is no JSON.")) from error
+    if not isinstance(sent, dict):
+        raise Invalid(_("Please send one JSON object."))
+    return sent
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _route() -> str:
+    return str(request.url_rule) if request.url_rule is not None else ""
+
+
+def _tell_budget(response: Response) -> Response:
+    if "api_budget" in g:
+        budget, key = g.api_budget
+        standing = limits.standing(budget, key)
+        response.headers["X-RateLimit-Limit"] = str(standing.limit)
+        response.headers["X-RateLimit-Remaining"] = str(standing.remaining)
+        response.headers["X-RateLimit-Reset"] = str(standing.reset_at)
+        if response.status_code == 401:
+            response.headers["WWW-Authenticate"] = "Bearer"
+    return response

@@ -1,0 +1,124 @@
+"""The house itself: how it is for everybody; its people, settings and audit log for who runs it."""
+
+from __future__ import annotations
+
+from marshmallow import INCLUDE, Schema, ValidationError, validates_schema
+
+from homechat import audit, clock, settings
+from homechat.accounts.models import User
+from homechat.accounts.queries import everyone
+from homechat.actor import Actor
+from homechat.api.endpoints import Body, Json, Who, endpoint
+from homechat.doors.people import settings as machine_settings
+from homechat.doors.shapes import NumberInAddress, Text
+from homechat.household.house_settings import change_settings, settings_as_values
+from homechat.operations.health import app_version, health_report
+from homechat.security.policy import Scope
+
+PAGE = 50
+PAGE_MAX = 100
+FEATURES = ("rooms", "direct_messages", "realtime", "two_factor", "tokens")
+
+
+class Entries(Body):
+    """Which entries of the audit log. action, subject: as docs/audit.md has them."""
+
+    action = Text(load_default="")
+    subject = Text(load_default=None)
+    user_id = NumberInAddress(load_default=None)
+    limit = NumberInAddress(load_default=PAGE, at_least=1)
+
+
+class Changes(Schema):
+    """Settings by name, each with its new value: text, a number, true or false."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    @validates_schema(pass_original=False)
+    def _values_are_plain(self, data: Json, **kwargs: object) -> None:
+        wrong = {
+            key: ["Not a valid value."] for key, value in data.items() if not isinstance(value, str | int)
+        }
+        if wrong:
+            raise ValidationError(wrong)
+
+
+@endpoint("GET", "/health", needs=Who.ANYBODY)
+def health(actor: Actor, data: Json) -> tuple[Json, int]:
+    return health_report()
+
+
+@endpoint("GET", "/server_info", needs=Who.ANYBODY)
+def server_info(actor: Actor, data: Json) -> Json:
+    return {
+        "name": settings.value_of(settings.HOUSE_NAME),
+        "service": "HomeChat",
+        "version": app_version(),
+        "features": list(FEATURES),
+        "sign_up_open": settings.value_of(settings.SIGN_UP_OPEN),
+        "tls": machine_settings().is_https,
+    }
+
+
+@endpoint("GET", "/users", needs=Scope.ADMIN_READ)
+def users(actor: Actor, data: Json) -> Json:
+    return {"users": [_account(user) for user in everyone()]}
+
+
+@endpoint("GET", "/audit", needs=Scope.ADMIN_READ, takes=Entries)
+def audit_log(actor: Actor, data: Json) -> Json:
+    known = {action.value: action for action in audit.Action}
+    if data["action"] and data["action"] not in known:
+        return {"entries": [], "has_more": False, "oldest_id": None}
+    limit = min(data["limit"], PAGE_MAX)
+    rows = audit.entries(
+        action=known.get(data["action"]),
+        subject=data["subject"],
+        actor_id=data["user_id"],
+        limit=limit + 1,
+    )
+    shown = rows[:limit]
+    return {
+        "entries": [_entry(row) for row in shown],
+        "has_more": len(rows) > limit,
+        "oldest_id": shown[-1].id if shown else None,
+    }
+
+
+@endpoint("GET", "/settings", needs=Scope.ADMIN_READ)
+def all_settings(actor: Actor, data: Json) -> Json:
+    return {"settings": settings_as_values()}
+
+
+@endpoint("PATCH", "/settings", needs=Scope.ADMIN_WRITE, takes=Changes)
+def set_settings(actor: Actor, data: Json) -> Json:
+    change_settings(actor, data)
+    return {"success": True, "settings": settings_as_values()}
+
+
+def _account(user: User) -> Json:
+    return {
+        "id": user.id,
+        "username": user.username,
+        "display_name": user.display_name,
+        "role": user.role,
+        "standing": user.standing,
+        "two_factor": user.two_factor_since is not None,
+        "created_at": clock.as_iso(user.created_at),
+        "last_seen_at": clock.as_iso(user.last_seen_at) if user.last_seen_at else None,
+    }
+
+
+def _entry(row: audit.AuditLog) -> Json:
+    return {
+        "id": row.id,
+        "at": clock.as_iso(row.at),
+        "action": row.action,
+        "user_id": row.actor_id,
+        "door": row.door,
+        "subject": row.subject,
+        "address": row.address,
+        "user_agent": row.user_agent,
+        "detail": row.detail,
+    }

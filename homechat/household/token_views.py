@@ -1,0 +1,155 @@
+"""A person's API tokens: pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
+
+from homechat.accounts import api_tokens, step_up
+from homechat.accounts.token_models import ApiToken, TokenKind
+from homechat.actor import Actor, Role
+from homechat.doors.forms import errors_of, form_number, form_numbers, form_text
+from homechat.doors.people import current_actor
+from homechat.errors import HomeChatError, StepUpNeeded
+from homechat.household.tokens import create_token, scopes_to_give
+from homechat.household.views import Page, blueprint, rooms_to_open
+from homechat.messages.sidebar import sidebar
+from homechat.rooms.queries import public_rooms
+from homechat.security.policy import HouseRight, Scope, house_right
+
+DEFAULT_HOURS = 24 * 90
+
+
+@dataclass(frozen=True)
+class TokenLine:
+    """One line of the list of tokens. room_names: of those it is bound to and the person knows; None: not bound."""
+
+    id: int
+    name: str
+    prefix: str
+    bot_name: str
+    scopes: list[str]
+    room_names: list[str] | None
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    last_used_address: str
+    has_successor: bool
+
+
+@dataclass(frozen=True)
+class NewToken:
+    """A token that was made this moment."""
+
+    name: str
+    spelled: str
+
+
+@blueprint.app_context_processor
+def _tokens_for_every_page() -> dict[str, Any]:
+    return {"may_make_tokens": lambda: house_right(current_actor().role, HouseRight.MAKE_TOKENS)}
+
+
+@blueprint.get("/me/tokens")
+def tokens() -> Page:
+    return _page(current_actor())
+
+
+@blueprint.post("/me/tokens")
+def make_token() -> Page:
+    actor = current_actor()
+    try:
+        row, spelled = create_token(
+            actor,
+            name=form_text("name"),
+            scopes=request.form.getlist("scopes")[: len(Scope) + 1],
+            room_ids=form_numbers("room_ids") if form_text("reach") == "rooms" else None,
+            hours=form_number("hours", default=DEFAULT_HOURS) or None,
+            as_bot=form_text("acts_as") == "bot",
+        )
+    except StepUpNeeded:
+        raise
+    except HomeChatError as error:
+        return _page(actor, form=request.form, errors=errors_of(error)), error.status
+    return _page(actor, new=NewToken(row.name, spelled))
+
+
+@blueprint.post("/me/tokens/<int:token_id>/rotate")
+def rotate_token(token_id: int) -> Page:
+    actor = current_actor()
+    hours = form_number("overlap_hours", default=api_tokens.OVERLAP_HOURS)
+    row, spelled = api_tokens.rotate(actor, token_id, overlap_hours=hours)
+    return _page(actor, new=NewToken(row.name, spelled))
+
+
+@blueprint.post("/me/tokens/<int:token_id>/revoke")
+def revoke_token(token_id: int) -> Page:
+    is_app = api_tokens.revoke(current_actor(), token_id).kind == TokenKind.SIGN_IN
+    return redirect(url_for("accounts.me", saved="device") if is_app else url_for("household.tokens"))
+
+
+def scope_words() -> dict[str, str]:
+    """Return what each scope allows, in the reader's words."""
+    return {
+        Scope.MESSAGES_READ: _("Read conversations"),
+        Scope.MESSAGES_WRITE: _("Write messages"),
+        Scope.MEDIA_WRITE: _("Send files"),
+        Scope.CHANNELS_READ: _("See which rooms there are"),
+        Scope.CHANNELS_WRITE: _("Make, join and leave rooms"),
+        Scope.MEMBERS_READ: _("See who is in a room"),
+        Scope.SEARCH: _("Search"),
+        Scope.USERS_READ: _("Look people up"),
+        Scope.BOTS_WRITE: _("Make and change bots"),
+        Scope.ADMIN_READ: _("See accounts, settings and the audit log"),
+        Scope.ADMIN_WRITE: _("Run the house: accounts and settings"),
+    }
+
+
+def _page(
+    actor: Actor,
+    *,
+    form: MultiDict[str, str] | None = None,
+    errors: dict[str, str] | None = None,
+    new: NewToken | None = None,
+) -> str:
+    api_tokens.check_may_make(actor)
+    step_up.require(actor)
+    words = scope_words()
+    return render_template(
+        "household/tokens.html",
+        tokens=[_line(row, _known_rooms(actor), words) for row in api_tokens.tokens_of(actor)],
+        rooms=rooms_to_open(actor),
+        scopes=[(scope.value, words[scope]) for scope in scopes_to_give(Role(actor.role or ""))],
+        name_max=api_tokens.NAME_MAX_CHARACTERS,
+        form=form or MultiDict({"hours": str(DEFAULT_HOURS)}),
+        errors=errors or {},
+        new=new,
+    )
+
+
+def _known_rooms(actor: Actor) -> dict[int, str]:
+    mine = {line.room.id: line.room.name for line in sidebar(actor.person_id)}
+    return {**{room.id: room.name for room in public_rooms(actor)}, **mine}
+
+
+def _line(row: ApiToken, known_rooms: dict[int, str], words: dict[str, str]) -> TokenLine:
+    return TokenLine(
+        id=row.id,
+        name=row.name,
+        prefix=row.prefix,
+        bot_name="" if row.user_id == row.created_by_id else row.user.display_name,
+        scopes=[words[Scope(name)] for name in row.scopes.split()],
+        room_names=None
+        if row.room_ids is None
+        else [known_rooms[room_id] for room_id in row.room_ids if room_id in known_rooms],
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        last_used_at=row.last_used_at,
+        last_used_address=row.last_used_address,
+        has_successor=row.replaced_by_id is not None,
+    )
