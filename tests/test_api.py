@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import re
-import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
@@ -24,7 +23,7 @@ from homechat.accounts.models import Standing, User
 from homechat.accounts.token_models import ApiReads, ApiToken
 from homechat.actor import Actor, Role
 from homechat.api.endpoints import ENDPOINTS, Who
-from homechat.database import transaction
+from homechat.database import sqlite_driver, transaction
 from homechat.security.policy import SCOPES, Scope
 from tests.api_client import Program, new_token
 from tests.attempts import everything_in
@@ -47,8 +46,8 @@ def entries(house: House, action: audit.Action) -> list[audit.AuditLog]:
 
 @contextmanager
 def locked(house: House) -> Iterator[None]:
-    """Have another process keep the database for itself meanwhile."""
-    with closing(sqlite3.connect(house.data_dir / "homechat.db", isolation_level=None)) as other:
+    """Have somebody else keep the database for themselves meanwhile; by the same library, or it would not notice."""
+    with closing(sqlite_driver.connect(house.data_dir / "homechat.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
@@ -510,6 +509,8 @@ def test_counted_reads_survive_a_storage_that_takes_nothing(house: House) -> Non
     Program(house, token).get("/me")
     with locked(house):
         house.act(api_requests.flush)
+    with house.rows() as session:
+        assert session.scalar(sa.select(ApiReads.id)) is None, "guard: nothing could be stored"
     house.act(api_requests.flush)
     with house.rows() as session:
         assert session.scalars(sa.select(ApiReads.count)).all() == [1]
