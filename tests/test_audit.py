@@ -86,9 +86,14 @@ def device_of(house: House, name: str) -> int:
         return int(session.scalar(mine))
 
 
+def of_device(house: House, action: Action, name: str, device: int) -> Expected:
+    """What happened to one device of somebody's, by their own hand."""
+    return Expected(action, f"user:{house.id_of(name)}", name, {"session": device})
+
+
 def sign_in(house: House) -> list[Expected]:
     post(house.client(), "/sign-in", {"username": "ben", "password": PASSWORD}, form_on="/sign-in")
-    return [Expected(Action.LOGIN, f"session:{device_of(house, 'ben')}", "ben")]
+    return [of_device(house, Action.LOGIN, "ben", device_of(house, "ben"))]
 
 
 def fail_to_sign_in(house: House) -> list[Expected]:
@@ -102,7 +107,7 @@ def sign_out(house: House) -> list[Expected]:
     browser = house.client("ben")
     begin(house)
     post(browser, "/sign-out")
-    return [Expected(Action.LOGOUT, f"session:{device_of(house, 'ben')}", "ben")]
+    return [of_device(house, Action.LOGOUT, "ben", device_of(house, "ben"))]
 
 
 def change_password(house: House) -> list[Expected]:
@@ -112,10 +117,10 @@ def change_password(house: House) -> list[Expected]:
     post(browser, "/me/password", {"current_password": PASSWORD, "password": "three calm herons"})
     assert other.get("/me").status_code == 302
     return [
-        Expected(Action.SESSION_REVOKED, f"session:{first}", "ben"),
-        Expected(Action.SESSION_REVOKED, f"session:{first + 1}", "ben"),
+        of_device(house, Action.SESSION_REVOKED, "ben", first),
+        of_device(house, Action.SESSION_REVOKED, "ben", first + 1),
         Expected(Action.PASSWORD_CHANGE, f"user:{house.id_of('ben')}", "ben"),
-        Expected(Action.LOGIN, f"session:{first + 2}", "ben"),
+        of_device(house, Action.LOGIN, "ben", first + 2),
     ]
 
 
@@ -126,7 +131,7 @@ def revoke_device(house: House) -> list[Expected]:
     begin(house)
     post(browser, f"/me/devices/{device}/revoke")
     post(browser, f"/me/devices/{device}/revoke")
-    return [Expected(Action.SESSION_REVOKED, f"session:{device}", "ben")]
+    return [of_device(house, Action.SESSION_REVOKED, "ben", device)]
 
 
 def invite_somebody(house: House) -> list[Expected]:
@@ -158,7 +163,7 @@ def join_house(house: House) -> list[Expected]:
         Expected(Action.PERSON_CREATED, f"user:{nora}", None, {"role": "member"}),
         *(Expected(Action.MEMBER_ADDED, f"room:{room}", "nora", {"user": nora}) for room in rooms),
         Expected(Action.INVITE_USED, f"invitation:{made.id}", "nora"),
-        Expected(Action.LOGIN, f"session:{device_of(house, 'nora')}", "nora"),
+        of_device(house, Action.LOGIN, "nora", device_of(house, "nora")),
     ]
 
 
@@ -288,7 +293,7 @@ def test_founding_is_written_down(tmp_path: Path) -> None:
         ("room_created", f"room:{house.home().id}", None, {"kind": "public"}),
         ("person_created", f"user:{ada}", None, {"role": "admin"}),
         ("house_founded", f"user:{ada}", None, {}),
-        ("login", f"session:{device_of(house, 'ada')}", ada, {}),
+        ("login", f"user:{ada}", ada, {"session": device_of(house, "ada")}),
     ]
     assert {(row.door, row.address, row.user_agent) for row in entries(house)} == {("page", ADDRESS, DEVICE)}
     close(house)
@@ -307,7 +312,7 @@ def test_what_the_shell_does_is_written_down_as_such(house: House) -> None:
     assert [(row.action, row.subject, row.detail) for row in rows] == [
         ("person_created", f"user:{house.id_of('nora')}", {"role": "member"}),
         ("role_change", f"user:{ben}", {"from": "member", "to": "guest"}),
-        ("session_revoked", f"session:{device}", {}),
+        ("session_revoked", f"user:{ben}", {"session": device}),
     ]
     assert {(row.door, row.actor_id, row.address) for row in rows} == {("cli", None, "")}
 
@@ -441,12 +446,14 @@ def drop_guards(house: House) -> None:
         "UPDATE audit_logs SET address = NULL WHERE id = 3",
         "UPDATE audit_logs SET detail = NULL, salt = NULL WHERE id = 3",
         "UPDATE audit_logs SET hash = hash || 'x'",
+        "UPDATE audit_logs SET about_id = 3 WHERE id = 3",
         "UPDATE audit_logs SET address = NULL, user_agent = NULL, detail = NULL, salt = NULL, door = 'x'",
+        "UPDATE audit_logs SET address = NULL, user_agent = NULL, detail = NULL, salt = NULL, about_id = 3",
         "DELETE FROM audit_logs",
         "DELETE FROM audit_logs WHERE id = 3",
         "UPDATE OR REPLACE audit_logs SET id = 4 WHERE id = 3",
         "INSERT OR REPLACE INTO audit_logs SELECT 3, at, 'logout', actor_id, door, subject, address, user_agent,"
-        " detail, salt, personal_digest, previous_hash, hash FROM audit_logs WHERE id = 3",
+        " detail, salt, personal_digest, previous_hash, hash, about_id FROM audit_logs WHERE id = 3",
     ],
 )
 def test_the_database_refuses_to_change_or_delete_what_is_written(written: House, statement: str) -> None:
@@ -492,6 +499,8 @@ CHANGED, DIGEST_CHANGED, MISSING = "it was changed", "its address, device or det
         ("UPDATE audit_logs SET actor_id = NULL WHERE id = 9", 9, CHANGED),
         ("UPDATE audit_logs SET door = 'page' WHERE id = 4", 4, CHANGED),
         ("UPDATE audit_logs SET subject = 'user:99' WHERE id = 4", 4, CHANGED),
+        ("UPDATE audit_logs SET about_id = 2 WHERE id = 4", 4, CHANGED),
+        ("UPDATE audit_logs SET about_id = NULL WHERE about_id IS NOT NULL", 9, CHANGED),
         ("UPDATE audit_logs SET at = '2020-01-01 00:00:00.000000' WHERE id = 4", 4, CHANGED),
         ("UPDATE audit_logs SET hash = 'x' WHERE id = 4", 4, CHANGED),
         ("UPDATE audit_logs SET address = '192.0.2.1' WHERE id = 4", 4, DIGEST_CHANGED),
@@ -523,7 +532,7 @@ CHANGED, DIGEST_CHANGED, MISSING = "it was changed", "its address, device or det
         ),
         (
             "INSERT INTO audit_logs SELECT 999, at, action, actor_id, door, subject, address, user_agent, detail,"
-            " salt, personal_digest, previous_hash, 'forged' FROM audit_logs WHERE id = 4",
+            " salt, personal_digest, previous_hash, 'forged', about_id FROM audit_logs WHERE id = 4",
             999,
             MISSING,
         ),

@@ -30,6 +30,11 @@ def people(*, roles: Iterable[Role] = (Role.ADMIN, Role.MEMBER, Role.GUEST)) -> 
     return list(db.session.scalars(query))
 
 
+def usernames() -> dict[int, str]:
+    """Return the sign-in name of everyone there ever was, by their number."""
+    return {person_id: name for person_id, name in db.session.execute(sa.select(User.id, User.username))}
+
+
 def has_admin() -> bool:
     """Return whether the house has been founded."""
     return db.session.scalar(sa.select(User.id).where(User.role == Role.ADMIN).limit(1)) is not None

@@ -9,13 +9,20 @@ from homechat.config import Settings
 from homechat.database import is_sqlite
 from homechat.extensions import socketio
 from homechat.household.actions import new_setup_token
+from homechat.operations import retention
 from homechat.realtime import presence, revocation
+
+LOOK_FOR_OLD_SECONDS = 3600.0
 
 
 def install(app: Flask) -> None:
     """Leave the duties where the server looks for them."""
     app.extensions["homechat_on_start"] = [_begin]
-    app.extensions["homechat_background"] = [lambda: _watch(app), lambda: _beat(app)]
+    app.extensions["homechat_background"] = [
+        lambda: _watch(app),
+        lambda: _beat(app),
+        lambda: _forget_what_is_old(app),
+    ]
     app.extensions["homechat_on_stop"] = [connection.say_goodbye, presence.unregister_process]
 
 
@@ -53,3 +60,14 @@ def _beat(app: Flask) -> None:
         socketio.sleep(presence.PROCESS_HEARTBEAT.total_seconds())
         with app.app_context():
             connection.beat()
+
+
+def _forget_what_is_old(app: Flask) -> None:
+    while True:
+        with app.app_context():
+            try:
+                if count := retention.prune_audit_log_if_overdue():
+                    app.logger.info("%d old entries of the audit log were deleted", count)
+            except Exception:
+                app.logger.exception("deleting old entries of the audit log failed")
+        socketio.sleep(LOOK_FOR_OLD_SECONDS)

@@ -39,6 +39,7 @@ class HouseRight(StrEnum):
     INVITE_ADMIN = "invite_admin"
     MANAGE_INVITATIONS = "manage_invitations"
     CHANGE_ROLES = "change_roles"
+    READ_AUDIT_LOG = "read_audit_log"
 
 
 class RoomRight(StrEnum):
@@ -66,6 +67,7 @@ HOUSE_RIGHTS: dict[HouseRight, frozenset[Role]] = {
     HouseRight.INVITE_ADMIN: frozenset({Role.ADMIN}),
     HouseRight.MANAGE_INVITATIONS: frozenset({Role.ADMIN}),
     HouseRight.CHANGE_ROLES: frozenset({Role.ADMIN}),
+    HouseRight.READ_AUDIT_LOG: frozenset({Role.ADMIN}),
 }
 
 
