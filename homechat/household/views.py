@@ -14,10 +14,11 @@ from werkzeug.wrappers import Response
 from homechat import clock
 from homechat.accounts.actions import NewPerson
 from homechat.actor import Actor, Role
-from homechat.doors.forms import errors_of, form_number, form_numbers, form_text
+from homechat.doors.forms import errors_of, form_number, form_numbers, form_text, query_number
 from homechat.doors.people import current_actor, remember_session, settings
 from homechat.errors import Forbidden, HomeChatError, Invalid
 from homechat.household import actions
+from homechat.household.account_history import own_history
 from homechat.household.models import Invitation
 from homechat.messages.sidebar import sidebar
 from homechat.rooms.queries import public_rooms
@@ -124,6 +125,13 @@ def invite() -> Page:
 def revoke_invite(invitation_id: int) -> Page:
     actions.revoke_invitation(current_actor(), invitation_id)
     return redirect(url_for("household.invites"))
+
+
+@blueprint.get("/me/history")
+def history() -> Page:
+    before = query_number("before")
+    page = own_history(current_actor(), before=before)
+    return render_template("household/history.html", history=page, is_newest=before is None)
 
 
 def _join_page(token: str, *, form: MultiDict[str, str], errors: dict[str, str]) -> str:

@@ -109,6 +109,7 @@ VISITS = {
         "household.invites", lambda it: "/invites", then=ask_too_much, is_refused=True
     ),
     "me": Visit("accounts.me", lambda it: "/me?saved=profile"),
+    "history": Visit("household.history", lambda it: "/me/history"),
     "not-found": Visit("", lambda it: "/rooms/999999", is_refused=True),
 }
 
