@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +20,7 @@ from sqlalchemy.exc import DatabaseError
 from homechat import audit, clock, settings
 from homechat.accounts.models import LoginSession, User
 from homechat.actor import Actor, Door, Role
-from homechat.audit import Action, AuditChain, AuditLog, Break
+from homechat.audit import Action, AuditChain, AuditLog, Break, Filters, chain
 from homechat.database import transaction
 from homechat.household.actions import change_role, invite, new_setup_token
 from homechat.household.models import Invitation
@@ -27,7 +29,8 @@ from homechat.security.policy import RoomKind
 from tests.attempts import everything_in
 from tests.conftest import close
 from tests.house import PASSWORD, Browser, House
-from tests.server_process import prepare_house, run_flask
+from tests.server_process import ROOT, environment, prepare_house, run_flask
+from tests.test_indexes import statements
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 ADDRESS = "198.51.100.7"
@@ -328,6 +331,14 @@ def test_a_changed_setting_is_written_with_its_new_value(house: House) -> None:
     )
 
 
+def let_old_entries_go(house: House) -> None:
+    """Delete the first entry, as if it had been written long ago."""
+    run_sql(house, "DROP TRIGGER audit_logs_no_early_deletion")
+    oldest = entries(house)[0]
+    with clock.moved(timedelta(days=91)):
+        house.act(audit.prune, Actor.operator(), older_than=oldest.at + timedelta(microseconds=1))
+
+
 def documented(column: int) -> dict[str, set[str]]:
     """Return what a column of the table in docs/audit.md names, by action."""
     lines = [line for line in (DOCS / "audit.md").read_text().splitlines() if line.startswith("| `")]
@@ -340,6 +351,8 @@ def test_every_action_there_is_has_been_seen_here_as_the_document_says(house: Ho
         act(house)
     house.act(change_role, Actor.operator(), house.id_of("cleo"), Role.GUEST)
     house.act(settings.change, house.actor("ada"), settings.MEMBERS_INVITE, True)
+    house.act(audit.export, house.actor("ada"), Filters(), form="csv", names={})
+    let_old_entries_go(house)
 
     subjects: dict[str, set[str]] = {action.value: set() for action in Action}
     details: dict[str, set[str]] = {action.value: set() for action in Action}
@@ -591,6 +604,74 @@ def test_many_writers_at_once_keep_one_chain(house: House) -> None:
         mine = [row.detail["n"] for row in rows if row.subject == f"room:{number}"]
         assert mine == list(range(each))
     assert verify(house) is None
+
+
+WRITING_PROCESS = """
+import sys
+from homechat import create_app, audit
+from homechat.actor import Actor
+with create_app().app_context():
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for number in range(10):
+        audit.record(Actor.operator(), audit.Action.ROOM_CHANGED, subject=f"room:{sys.argv[1]}", detail={"n": number})
+"""
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_many_processes_at_once_keep_one_chain(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    env = {}
+    if kind == "postgresql":
+        env["HOMECHAT_DATABASE_URL"] = request.getfixturevalue("postgres_url")
+    folder = tmp_path / "data"
+    assert run_flask(folder, "prepare", env=env).returncode == 0
+    house = House(folder, **({"database_url": env["HOMECHAT_DATABASE_URL"]} if env else {}))
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITING_PROCESS, str(number)],
+            cwd=ROOT,
+            env=environment(folder, **env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    ]
+    for writer in writers:
+        assert writer.stdout
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        assert writer.stdin
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    while any(writer.poll() is None for writer in writers):
+        assert verify(house) is None, "whole at every moment, too"
+    assert [writer.wait() for writer in writers] == [0] * 4
+    for writer in writers:
+        writer.communicate()
+
+    rows = [row for row in entries(house) if row.action == Action.ROOM_CHANGED]
+    assert len(rows) == 40
+    for number in range(4):
+        mine = [row.detail for row in rows if row.subject == f"room:{number}"]
+        assert mine == [{"n": count} for count in range(10)]
+    assert verify(house) is None
+    close(house)
+
+
+def test_a_long_log_is_verified_a_piece_at_a_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain, "VERIFY_AT_ONCE", 4)
+    for _ in range(30):
+        house.act(audit.record, house.actor("ben"), Action.ROOM_CHANGED)
+    with statements(house) as seen:
+        assert verify(house) is None
+    assert len(seen) > 8
+    assert all("LIMIT" in statement for statement, _ in seen if "ORDER BY" in statement)
+    drop_guards(house)
+    run_sql(house, "UPDATE audit_logs SET door = 'x' WHERE id = 17")
+    assert verify(house) == Break(17, "it was changed")
 
 
 def test_a_writer_goes_on_from_what_others_wrote_meanwhile(house: House) -> None:

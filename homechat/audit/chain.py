@@ -29,6 +29,7 @@ from homechat.errors import Conflict
 
 VERIFY_AT_ONCE = 500
 PRUNE_AT_ONCE = 1000
+BEFORE_ALL = -(2**31)
 # The triggers of the database refuse anything younger than 90 days, by its own clock, which may be behind ours.
 SHORTEST_KEPT = timedelta(days=90, hours=1)
 
@@ -108,7 +109,7 @@ def verify() -> Break | None:
         if ends is None:
             return Break(None, "the chain's ends are missing")
         expected = ends.anchor_hash
-        last_id: int | None = None
+        last_id = BEFORE_ALL
         while rows := _rows_after(connection, last_id, VERIFY_AT_ONCE):
             broken = _first_break(rows, expected)
             if broken is not None:
@@ -136,7 +137,8 @@ def prune(actor: Actor, *, older_than: datetime) -> int:
 
 def oldest_at() -> datetime | None:
     """Return when the oldest row was written, or None when there is none."""
-    return db.session.scalar(sa.select(AuditLog.at).order_by(AuditLog.id).limit(1))
+    first = sa.select(sa.func.min(AuditLog.id)).scalar_subquery()
+    return db.session.scalar(sa.select(AuditLog.at).where(AuditLog.id == first))
 
 
 def erase_person(person_id: int) -> int:
@@ -171,7 +173,7 @@ def by_or_about(person_id: int) -> list[sa.ColumnElement[bool]]:
 def _prune_some(actor: Actor, limit: datetime) -> int:
     with transaction() as session:
         chain = _locked_chain(session)
-        rows = _rows_after(session.connection(), None, PRUNE_AT_ONCE)
+        rows = _rows_after(session.connection(), BEFORE_ALL, PRUNE_AT_ONCE)
         old = _leading(rows, limit)
         if not old:
             return 0
@@ -179,7 +181,8 @@ def _prune_some(actor: Actor, limit: datetime) -> int:
         broken = _first_break(old, chain.anchor_hash)
         if broken is not None:
             raise Conflict(broken.sentence)
-        session.execute(sa.delete(AuditLog).where(AuditLog.id <= old[-1].id))
+        gone = sa.delete(AuditLog).where(AuditLog.id <= old[-1].id)
+        session.execute(gone.execution_options(synchronize_session=False))
         chain.anchor_hash = old[-1].hash
         session.flush()
         record(actor, Action.AUDIT_PRUNED, detail={"count": len(old), "last": old[-1].id})
@@ -201,9 +204,9 @@ def _one_moment() -> Iterator[Connection]:
         yield connection
 
 
-def _rows_after(connection: Connection, last_id: int | None, at_most: int) -> Sequence[Any]:
-    query = sa.select(*_ROW).order_by(AuditLog.id).limit(at_most)
-    return connection.execute(query if last_id is None else query.where(AuditLog.id > last_id)).all()
+def _rows_after(connection: Connection, last_id: int, at_most: int) -> Sequence[Any]:
+    query = sa.select(*_ROW).where(AuditLog.id > last_id).order_by(AuditLog.id).limit(at_most)
+    return connection.execute(query).all()
 
 
 def _first_break(rows: Sequence[Any], expected: str) -> Break | None:

@@ -113,12 +113,12 @@ def count(filters: Filters, *, up_to: int) -> int:
 
 def newest_id() -> int:
     """Return the number of the newest entry, 0 when there is none."""
-    return db.session.scalar(sa.select(AuditLog.id).order_by(AuditLog.id.desc()).limit(1)) or 0
+    return db.session.scalar(sa.select(sa.func.max(AuditLog.id))) or 0
 
 
 def oldest_id() -> int:
     """Return the number of the oldest entry, 1 when there is none."""
-    return db.session.scalar(sa.select(AuditLog.id).order_by(AuditLog.id).limit(1)) or 1
+    return db.session.scalar(sa.select(sa.func.min(AuditLog.id))) or 1
 
 
 def require_reader(actor: Actor) -> None:
