@@ -1,4 +1,4 @@
-"""Short texts that people type: names, room names, notes."""
+"""Short texts that people type: names, room names, notes; and showing what anybody sent, harmlessly."""
 
 from __future__ import annotations
 
@@ -25,6 +25,14 @@ def one_line(text: str) -> str:
         if character.isspace() or _is_seen(character) or _joins(line, place)
     )
     return " ".join(kept.split())
+
+
+def escaped(text: str) -> str:
+    """Return `text` with whatever is not seen written out (`\\n`, `\\x1b`), so that it stays in its line and column."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
 
 
 def _is_seen(character: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,7 +20,7 @@ from sqlalchemy.exc import DatabaseError
 from homechat import audit, clock, settings
 from homechat.accounts.models import LoginSession, User
 from homechat.actor import Actor, Door, Role
-from homechat.audit import Action, AuditChain, AuditLog, Break
+from homechat.audit import Action, AuditChain, AuditLog, Break, Filters, chain
 from homechat.database import transaction
 from homechat.household.founding import new_setup_token
 from homechat.household.invitations import invite
@@ -29,7 +31,8 @@ from homechat.security.policy import RoomKind
 from tests.attempts import everything_in
 from tests.conftest import close
 from tests.house import PASSWORD, Browser, House
-from tests.server_process import prepare_house, run_flask
+from tests.server_process import ROOT, environment, prepare_house, run_flask
+from tests.test_indexes import statements
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 ADDRESS = "198.51.100.7"
@@ -88,9 +91,14 @@ def device_of(house: House, name: str) -> int:
         return int(session.scalar(mine))
 
 
+def of_device(house: House, action: Action, name: str, device: int) -> Expected:
+    """What happened to one device of somebody's, by their own hand."""
+    return Expected(action, f"user:{house.id_of(name)}", name, {"session": device})
+
+
 def sign_in(house: House) -> list[Expected]:
     post(house.client(), "/sign-in", {"username": "ben", "password": PASSWORD}, form_on="/sign-in")
-    return [Expected(Action.LOGIN, f"session:{device_of(house, 'ben')}", "ben")]
+    return [of_device(house, Action.LOGIN, "ben", device_of(house, "ben"))]
 
 
 def fail_to_sign_in(house: House) -> list[Expected]:
@@ -104,7 +112,7 @@ def sign_out(house: House) -> list[Expected]:
     browser = house.client("ben")
     begin(house)
     post(browser, "/sign-out")
-    return [Expected(Action.LOGOUT, f"session:{device_of(house, 'ben')}", "ben")]
+    return [of_device(house, Action.LOGOUT, "ben", device_of(house, "ben"))]
 
 
 def change_password(house: House) -> list[Expected]:
@@ -114,10 +122,10 @@ def change_password(house: House) -> list[Expected]:
     post(browser, "/me/password", {"current_password": PASSWORD, "password": "three calm herons"})
     assert other.get("/me").status_code == 302
     return [
-        Expected(Action.SESSION_REVOKED, f"session:{first}", "ben"),
-        Expected(Action.SESSION_REVOKED, f"session:{first + 1}", "ben"),
+        of_device(house, Action.SESSION_REVOKED, "ben", first),
+        of_device(house, Action.SESSION_REVOKED, "ben", first + 1),
         Expected(Action.PASSWORD_CHANGE, f"user:{house.id_of('ben')}", "ben"),
-        Expected(Action.LOGIN, f"session:{first + 2}", "ben"),
+        of_device(house, Action.LOGIN, "ben", first + 2),
     ]
 
 
@@ -128,7 +136,7 @@ def revoke_device(house: House) -> list[Expected]:
     begin(house)
     post(browser, f"/me/devices/{device}/revoke")
     post(browser, f"/me/devices/{device}/revoke")
-    return [Expected(Action.SESSION_REVOKED, f"session:{device}", "ben")]
+    return [of_device(house, Action.SESSION_REVOKED, "ben", device)]
 
 
 def invite_somebody(house: House) -> list[Expected]:
@@ -160,7 +168,7 @@ def join_house(house: House) -> list[Expected]:
         Expected(Action.PERSON_CREATED, f"user:{nora}", None, {"role": "member"}),
         *(Expected(Action.MEMBER_ADDED, f"room:{room}", "nora", {"user": nora}) for room in rooms),
         Expected(Action.INVITE_USED, f"invitation:{made.id}", "nora"),
-        Expected(Action.LOGIN, f"session:{device_of(house, 'nora')}", "nora"),
+        of_device(house, Action.LOGIN, "nora", device_of(house, "nora")),
     ]
 
 
@@ -290,7 +298,7 @@ def test_founding_is_written_down(tmp_path: Path) -> None:
         ("room_created", f"room:{house.home().id}", None, {"kind": "public"}),
         ("person_created", f"user:{ada}", None, {"role": "admin"}),
         ("house_founded", f"user:{ada}", None, {}),
-        ("login", f"session:{device_of(house, 'ada')}", ada, {}),
+        ("login", f"user:{ada}", ada, {"session": device_of(house, "ada")}),
     ]
     assert {(row.door, row.address, row.user_agent) for row in entries(house)} == {("page", ADDRESS, DEVICE)}
     close(house)
@@ -309,7 +317,7 @@ def test_what_the_shell_does_is_written_down_as_such(house: House) -> None:
     assert [(row.action, row.subject, row.detail) for row in rows] == [
         ("person_created", f"user:{house.id_of('nora')}", {"role": "member"}),
         ("role_change", f"user:{ben}", {"from": "member", "to": "guest"}),
-        ("session_revoked", f"session:{device}", {}),
+        ("session_revoked", f"user:{ben}", {"session": device}),
     ]
     assert {(row.door, row.actor_id, row.address) for row in rows} == {("cli", None, "")}
 
@@ -325,6 +333,14 @@ def test_a_changed_setting_is_written_with_its_new_value(house: House) -> None:
     )
 
 
+def let_old_entries_go(house: House) -> None:
+    """Delete the first entry, as if it had been written long ago."""
+    run_sql(house, "DROP TRIGGER audit_logs_no_early_deletion")
+    oldest = entries(house)[0]
+    with clock.moved(timedelta(days=91)):
+        house.act(audit.prune, Actor.operator(), older_than=oldest.at + timedelta(microseconds=1))
+
+
 def documented(column: int) -> dict[str, set[str]]:
     """Return what a column of the table in docs/audit.md names, by action."""
     lines = [line for line in (DOCS / "audit.md").read_text().splitlines() if line.startswith("| `")]
@@ -337,6 +353,8 @@ def test_every_action_there_is_has_been_seen_here_as_the_document_says(house: Ho
         act(house)
     house.act(change_role, Actor.operator(), house.id_of("cleo"), Role.GUEST)
     house.act(settings.change, house.actor("ada"), settings.MEMBERS_INVITE, True)
+    house.act(audit.export, house.actor("ada"), Filters(), form="csv", names={})
+    let_old_entries_go(house)
 
     subjects: dict[str, set[str]] = {action.value: set() for action in Action}
     details: dict[str, set[str]] = {action.value: set() for action in Action}
@@ -443,12 +461,14 @@ def drop_guards(house: House) -> None:
         "UPDATE audit_logs SET address = NULL WHERE id = 3",
         "UPDATE audit_logs SET detail = NULL, salt = NULL WHERE id = 3",
         "UPDATE audit_logs SET hash = hash || 'x'",
+        "UPDATE audit_logs SET about_id = 3 WHERE id = 3",
         "UPDATE audit_logs SET address = NULL, user_agent = NULL, detail = NULL, salt = NULL, door = 'x'",
+        "UPDATE audit_logs SET address = NULL, user_agent = NULL, detail = NULL, salt = NULL, about_id = 3",
         "DELETE FROM audit_logs",
         "DELETE FROM audit_logs WHERE id = 3",
         "UPDATE OR REPLACE audit_logs SET id = 4 WHERE id = 3",
         "INSERT OR REPLACE INTO audit_logs SELECT 3, at, 'logout', actor_id, door, subject, address, user_agent,"
-        " detail, salt, personal_digest, previous_hash, hash FROM audit_logs WHERE id = 3",
+        " detail, salt, personal_digest, previous_hash, hash, about_id FROM audit_logs WHERE id = 3",
     ],
 )
 def test_the_database_refuses_to_change_or_delete_what_is_written(written: House, statement: str) -> None:
@@ -494,6 +514,8 @@ CHANGED, DIGEST_CHANGED, MISSING = "it was changed", "its address, device or det
         ("UPDATE audit_logs SET actor_id = NULL WHERE id = 9", 9, CHANGED),
         ("UPDATE audit_logs SET door = 'page' WHERE id = 4", 4, CHANGED),
         ("UPDATE audit_logs SET subject = 'user:99' WHERE id = 4", 4, CHANGED),
+        ("UPDATE audit_logs SET about_id = 2 WHERE id = 4", 4, CHANGED),
+        ("UPDATE audit_logs SET about_id = NULL WHERE about_id IS NOT NULL", 9, CHANGED),
         ("UPDATE audit_logs SET at = '2020-01-01 00:00:00.000000' WHERE id = 4", 4, CHANGED),
         ("UPDATE audit_logs SET hash = 'x' WHERE id = 4", 4, CHANGED),
         ("UPDATE audit_logs SET address = '192.0.2.1' WHERE id = 4", 4, DIGEST_CHANGED),
@@ -525,7 +547,7 @@ CHANGED, DIGEST_CHANGED, MISSING = "it was changed", "its address, device or det
         ),
         (
             "INSERT INTO audit_logs SELECT 999, at, action, actor_id, door, subject, address, user_agent, detail,"
-            " salt, personal_digest, previous_hash, 'forged' FROM audit_logs WHERE id = 4",
+            " salt, personal_digest, previous_hash, 'forged', about_id FROM audit_logs WHERE id = 4",
             999,
             MISSING,
         ),
@@ -584,6 +606,74 @@ def test_many_writers_at_once_keep_one_chain(house: House) -> None:
         mine = [row.detail["n"] for row in rows if row.subject == f"room:{number}"]
         assert mine == list(range(each))
     assert verify(house) is None
+
+
+WRITING_PROCESS = """
+import sys
+from homechat import create_app, audit
+from homechat.actor import Actor
+with create_app().app_context():
+    print("ready", flush=True)
+    sys.stdin.readline()
+    for number in range(10):
+        audit.record(Actor.operator(), audit.Action.ROOM_CHANGED, subject=f"room:{sys.argv[1]}", detail={"n": number})
+"""
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_many_processes_at_once_keep_one_chain(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    env = {}
+    if kind == "postgresql":
+        env["HOMECHAT_DATABASE_URL"] = request.getfixturevalue("postgres_url")
+    folder = tmp_path / "data"
+    assert run_flask(folder, "prepare", env=env).returncode == 0
+    house = House(folder, **({"database_url": env["HOMECHAT_DATABASE_URL"]} if env else {}))
+    writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITING_PROCESS, str(number)],
+            cwd=ROOT,
+            env=environment(folder, **env),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(4)
+    ]
+    for writer in writers:
+        assert writer.stdout
+        assert writer.stdout.readline() == "ready\n"
+    for writer in writers:
+        assert writer.stdin
+        writer.stdin.write("go\n")
+        writer.stdin.flush()
+    while any(writer.poll() is None for writer in writers):
+        assert verify(house) is None, "whole at every moment, too"
+    assert [writer.wait() for writer in writers] == [0] * 4
+    for writer in writers:
+        writer.communicate()
+
+    rows = [row for row in entries(house) if row.action == Action.ROOM_CHANGED]
+    assert len(rows) == 40
+    for number in range(4):
+        mine = [row.detail for row in rows if row.subject == f"room:{number}"]
+        assert mine == [{"n": count} for count in range(10)]
+    assert verify(house) is None
+    close(house)
+
+
+def test_a_long_log_is_verified_a_piece_at_a_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chain, "VERIFY_AT_ONCE", 4)
+    for _ in range(30):
+        house.act(audit.record, house.actor("ben"), Action.ROOM_CHANGED)
+    with statements(house) as seen:
+        assert verify(house) is None
+    assert len(seen) > 8
+    assert all("LIMIT" in statement for statement, _ in seen if "ORDER BY" in statement)
+    drop_guards(house)
+    run_sql(house, "UPDATE audit_logs SET door = 'x' WHERE id = 17")
+    assert verify(house) == Break(17, "it was changed")
 
 
 def test_a_writer_goes_on_from_what_others_wrote_meanwhile(house: House) -> None:

@@ -12,11 +12,11 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
-from homechat import audit
+from homechat import audit, clock
 from homechat.accounts import sessions
 from homechat.accounts.models import LoginSession
 from homechat.accounts.queries import person_named
-from homechat.actor import Role
+from homechat.actor import Actor, Door, Role
 from homechat.database import transaction
 from homechat.household.invitations import invite, open_invitation
 from homechat.messages.actions import mark_read, send_message
@@ -24,6 +24,7 @@ from homechat.messages.history import changes_after, page_before, reads_of
 from homechat.messages.models import Message
 from homechat.messages.sidebar import sidebar
 from homechat.messages.unread import unread_by_room
+from homechat.operations import retention
 from homechat.realtime import presence
 from homechat.rooms.actions import start_direct
 from homechat.rooms.queries import (
@@ -138,6 +139,18 @@ QUESTIONS: dict[str, Callable[[House, int], object]] = {
     ),
     "what happened to this room": lambda house, room: house.act(audit.entries, subject=f"room:{room}"),
     "what did they do": lambda house, room: house.act(audit.entries, actor_id=2),
+    "what has to do with somebody": lambda house, room: house.act(audit.entries_about, 2),
+    "a search of the audit log": lambda house, room: house.act(
+        audit.search,
+        house.actor("ada"),
+        audit.Filters(
+            action=audit.Action.LOGIN, about_id=2, door=Door.PAGE, since=clock.now(), subject="room"
+        ),
+    ),
+    "is it whole": lambda house, room: house.act(audit.verify),
+    "what is to be forgotten": lambda house, room: house.act(retention.prune_audit_log_if_overdue),
+    "forget old entries": lambda house, room: house.act(retention.prune_audit_log, Actor.system()),
+    "forget a person": lambda house, room: house.act(audit.erase_person, house.id_of("ben")),
     "who failed to sign in": lambda house, room: house.act(audit.entries, action=audit.Action.LOGIN_FAILED),
 }
 
@@ -150,7 +163,7 @@ def test_no_large_table_is_read_from_end_to_end_for(busy: House, question: str) 
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/rooms/{room}", "/rooms/{room}/details", "/people", "/me", "/sidebar"]
+    "path", ["/", "/rooms/{room}", "/rooms/{room}/details", "/people", "/me", "/me/history", "/sidebar"]
 )
 def test_no_large_table_is_read_from_end_to_end_for_the_page(busy: House, path: str) -> None:
     room = busy.act(room_ids_of, busy.id_of("cleo"))[-1]

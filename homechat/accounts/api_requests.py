@@ -60,6 +60,7 @@ def note_write(actor: Actor, *, method: str, route: str) -> None:
         actor,
         audit.Action.API_REQUEST,
         subject=f"token:{actor.token_id}",
+        about=_maker_of(actor),
         detail={"method": method, "route": route},
     )
 
@@ -70,6 +71,7 @@ def note_refused(actor: Actor, *, method: str, route: str, why: str) -> None:
         actor,
         audit.Action.API_REQUEST,
         subject=f"token:{actor.token_id}",
+        about=_maker_of(actor),
         detail={"method": method, "route": route, "refused": why},
     )
 
@@ -129,10 +131,17 @@ def _close_hours(*, before: datetime) -> None:
             ),
             audit.Action.API_REQUEST,
             subject=f"token:{token.id}",
+            about=token.created_by_id,
             detail={"reads": row.count, "hour": clock.as_iso(row.hour)},
         )
         session.delete(row)
     session.flush()
+
+
+def _maker_of(actor: Actor) -> int | None:
+    """Return whose token it is; where it acts as a bot, that is somebody else."""
+    row = db.session.get(ApiToken, actor.token_id)
+    return row.created_by_id if row is not None else None
 
 
 def _hour_of(moment: datetime) -> datetime:

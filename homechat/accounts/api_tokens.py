@@ -68,7 +68,9 @@ def issue(
         session.add(row)
         session.flush()
         detail = {"kind": kind.value, "scopes": row.scopes, "acts_as": acts_as.id}
-        audit.record(actor, audit.Action.API_TOKEN_CREATED, subject=f"token:{row.id}", detail=detail)
+        audit.record(
+            actor, audit.Action.API_TOKEN_CREATED, subject=f"token:{row.id}", about=owner.id, detail=detail
+        )
     return row, f"hc_{row.prefix}_{secret}"
 
 
@@ -107,7 +109,13 @@ def rotate(actor: Actor, token_id: int, *, overlap_hours: int = OVERLAP_HOURS) -
         end = now + timedelta(hours=overlap_hours)
         old.expires_at = end if old.expires_at is None else min(end, old.expires_at)
         detail = {"successor": new.id, "hours": overlap_hours}
-        audit.record(actor, audit.Action.API_TOKEN_ROTATED, subject=f"token:{old.id}", detail=detail)
+        audit.record(
+            actor,
+            audit.Action.API_TOKEN_ROTATED,
+            subject=f"token:{old.id}",
+            about=old.created_by_id,
+            detail=detail,
+        )
         if overlap_hours == 0:
             _end(old)
     return new, spelled
@@ -120,8 +128,7 @@ def revoke(actor: Actor, token_id: int) -> ApiToken:
     """
     with transaction():
         row = _own(actor, token_id, may_manage=True)
-        _end(row)
-        audit.record(actor, audit.Action.API_TOKEN_REVOKED, subject=f"token:{row.id}")
+        _revoke(actor, row)
     return row
 
 
@@ -134,16 +141,19 @@ def sign_out(actor: Actor) -> None:
         _end(row)
         is_app = row.kind == TokenKind.SIGN_IN
         action = audit.Action.LOGOUT if is_app else audit.Action.API_TOKEN_REVOKED
-        audit.record(actor, action, subject=f"token:{row.id}")
+        audit.record(actor, action, subject=f"token:{row.id}", about=row.created_by_id)
 
 
-def end_apps(actor: Actor, user_id: int) -> int:
-    """Within a transaction, sign a person out in every app that signed in by name and password; return how many."""
+def end_apps(actor: Actor, user_id: int, *, made_too: bool = False) -> int:
+    """Within a transaction, sign a person out in every app that signed in by name and password; return how many.
+
+    made_too: whether the tokens that they made by hand end as well, those by which a bot of theirs acts among them.
+    """
     with transaction() as session:
-        rows = session.scalars(_apps(user_id)).all()
+        query = sa.select(ApiToken).where(ApiToken.created_by_id == user_id, ApiToken.revoked_at.is_(None))
+        rows = session.scalars(query if made_too else _apps(user_id)).all()
         for row in rows:
-            _end(row)
-            audit.record(actor, audit.Action.API_TOKEN_REVOKED, subject=f"token:{row.id}")
+            _revoke(actor, row)
     return len(rows)
 
 
@@ -153,8 +163,7 @@ def end_oldest_apps(actor: Actor, user_id: int) -> None:
         rows = session.scalars(_apps(user_id)).all()
         by_use = sorted(rows, key=lambda row: row.last_used_at or row.created_at)
         for row in by_use[: max(0, len(rows) - APPS_MAX + 1)]:
-            _end(row)
-            audit.record(actor, audit.Action.API_TOKEN_REVOKED, subject=f"token:{row.id}")
+            _revoke(actor, row)
 
 
 def tokens_of(actor: Actor) -> list[ApiToken]:
@@ -221,6 +230,11 @@ def _not_ended(query: sa.Select[ApiToken]) -> list[ApiToken]:
     now = clock.now()
     rows = db.session.scalars(query.where(ApiToken.revoked_at.is_(None)).order_by(ApiToken.id.desc()))
     return [row for row in rows if not has_ended(row, now)]
+
+
+def _revoke(actor: Actor, row: ApiToken) -> None:
+    _end(row)
+    audit.record(actor, audit.Action.API_TOKEN_REVOKED, subject=f"token:{row.id}", about=row.created_by_id)
 
 
 def _end(row: ApiToken) -> None:

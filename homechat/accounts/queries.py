@@ -53,6 +53,11 @@ def is_last_admin(user: User) -> bool:
     return user.is_admin and all(other.id == user.id for other in people(roles=[Role.ADMIN]))
 
 
+def usernames() -> dict[int, str]:
+    """Return the sign-in name of everyone there ever was, by their number."""
+    return {person_id: name for person_id, name in db.session.execute(sa.select(User.id, User.username))}
+
+
 def has_admin() -> bool:
     """Return whether the house has been founded."""
     return db.session.scalar(sa.select(User.id).where(User.role == Role.ADMIN).limit(1)) is not None

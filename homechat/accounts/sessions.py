@@ -54,7 +54,7 @@ def open_session(actor: Actor, user: User) -> str:
         session.add(row)
         session.flush()
         who = actor.acting_as(user.id, Role(user.role))
-        audit.record(who, audit.Action.LOGIN, subject=f"session:{row.id}")
+        _record(who, audit.Action.LOGIN, row)
     return token
 
 
@@ -133,7 +133,7 @@ def sign_out(actor: Actor) -> None:
         row = session.get(LoginSession, actor.session_id)
         if row is not None and row.revoked_at is None:
             _revoke(row, reason="signed_out", sentence=_("You signed out."))
-            audit.record(actor, audit.Action.LOGOUT, subject=f"session:{row.id}")
+            _record(actor, audit.Action.LOGOUT, row)
 
 
 def revoke_device(actor: Actor, session_id: int) -> None:
@@ -145,7 +145,7 @@ def revoke_device(actor: Actor, session_id: int) -> None:
         _revoke(row, reason="revoked", sentence=_("This device was signed out from another one."))
         if row.device is not None and session_id != actor.session_id:
             session.delete(row.device)
-        audit.record(actor, audit.Action.SESSION_REVOKED, subject=f"session:{row.id}")
+        _record(actor, audit.Action.SESSION_REVOKED, row)
 
 
 def revoke_others(actor: Actor) -> int:
@@ -174,7 +174,7 @@ def revoke_all(
         ).all()
         for row in rows:
             _revoke(row, reason=reason, sentence=sentence)
-            audit.record(actor, audit.Action.SESSION_REVOKED, subject=f"session:{row.id}")
+            _record(actor, audit.Action.SESSION_REVOKED, row)
     return len(rows)
 
 
@@ -210,6 +210,10 @@ def _end_earlier_sessions(device: Device) -> None:
     )
     for row in rows.all():
         _revoke(row, reason="revoked", sentence=_("You signed in again on this device. Please reload."))
+
+
+def _record(actor: Actor, action: audit.Action, row: LoginSession) -> None:
+    audit.record(actor, action, subject=f"user:{row.user_id}", detail={"session": row.id})
 
 
 def _revoke(row: LoginSession, *, reason: str, sentence: str) -> None:

@@ -16,10 +16,11 @@ from homechat.accounts.actions import NewPerson
 from homechat.accounts.cards import PersonCard, card_of
 from homechat.accounts.models import Standing, User
 from homechat.actor import Actor, Role
-from homechat.doors.forms import errors_of, form_number, form_numbers, form_text
+from homechat.doors.forms import errors_of, form_number, form_numbers, form_text, query_number
 from homechat.doors.people import current_actor, remember_session, settings
 from homechat.errors import Forbidden, HomeChatError, Invalid
 from homechat.household import founding, invitations, joining
+from homechat.household.account_history import own_history
 from homechat.household.models import Invitation, Newcomer
 from homechat.messages.sidebar import sidebar
 from homechat.rooms.queries import public_rooms
@@ -169,6 +170,13 @@ def approve(user_id: int) -> Page:
 def refuse(user_id: int) -> Page:
     joining.refuse_newcomer(current_actor(), user_id)
     return redirect(url_for("household.invites", done="refused"))
+
+
+@blueprint.get("/me/history")
+def history() -> Page:
+    before = query_number("before")
+    page = own_history(current_actor(), before=before)
+    return render_template("household/history.html", history=page, is_newest=before is None)
 
 
 def _join(token: str | None) -> Page:

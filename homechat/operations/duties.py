@@ -10,7 +10,10 @@ from homechat.config import Settings
 from homechat.database import is_sqlite
 from homechat.extensions import socketio
 from homechat.household.founding import new_setup_token
+from homechat.operations import retention
 from homechat.realtime import presence, revocation
+
+LOOK_FOR_OLD_SECONDS = 3600.0
 
 
 def install(app: Flask) -> None:
@@ -20,6 +23,7 @@ def install(app: Flask) -> None:
         lambda: _watch(app),
         lambda: _beat(app),
         lambda: _store_api_reads(app),
+        lambda: _forget_what_is_old(app),
     ]
     app.extensions["homechat_on_stop"] = [connection.say_goodbye, presence.unregister_process]
     app.extensions["homechat_at_last"] = [api_requests.flush]
@@ -71,3 +75,14 @@ def _store_api_reads(app: Flask) -> None:
         socketio.sleep(api_requests.FLUSH_EVERY.total_seconds())
         with app.app_context():
             api_requests.flush()
+
+
+def _forget_what_is_old(app: Flask) -> None:
+    while True:
+        with app.app_context():
+            try:
+                if count := retention.prune_audit_log_if_overdue():
+                    app.logger.info("%d old entries of the audit log were deleted", count)
+            except Exception:
+                app.logger.exception("deleting old entries of the audit log failed")
+        socketio.sleep(LOOK_FOR_OLD_SECONDS)

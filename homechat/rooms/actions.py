@@ -163,9 +163,7 @@ def leave_room(actor: Actor, room_id: int) -> None:
                 else _("Everyone of the house is in here, so this conversation can't be left.")
             )
         _take_out(actor, session, found.room, found.membership)
-        audit.record(
-            actor, audit.Action.MEMBER_REMOVED, subject=f"room:{room_id}", detail={"user": actor.person_id}
-        )
+        _record_about(actor, audit.Action.MEMBER_REMOVED, room_id, actor.person_id)
 
 
 def add_members(actor: Actor, room_id: int, user_ids: Sequence[int]) -> None:
@@ -187,7 +185,7 @@ def remove_member(actor: Actor, room_id: int, user_id: int) -> None:
         if belongs_here_always(room, user):
             raise Conflict(_("Everyone of the house is in this room."))
         _take_out(actor, session, room, membership)
-        audit.record(actor, audit.Action.MEMBER_REMOVED, subject=f"room:{room_id}", detail={"user": user_id})
+        _record_about(actor, audit.Action.MEMBER_REMOVED, room_id, user_id)
 
 
 def make_owner(actor: Actor, room_id: int, user_id: int) -> None:
@@ -265,7 +263,11 @@ def hand_over_rooms(actor: Actor, user: User) -> None:
 
 def _add(actor: Actor, session: Session, room: Room, user_id: int) -> None:
     _put_in(session, room, user_id, RoomRole.MEMBER)
-    audit.record(actor, audit.Action.MEMBER_ADDED, subject=f"room:{room.id}", detail={"user": user_id})
+    _record_about(actor, audit.Action.MEMBER_ADDED, room.id, user_id)
+
+
+def _record_about(actor: Actor, action: audit.Action, room_id: int, user_id: int) -> None:
+    audit.record(actor, action, subject=f"room:{room_id}", about=user_id, detail={"user": user_id})
 
 
 def _put_in(session: Session, room: Room, user_id: int, role: RoomRole) -> None:
@@ -322,7 +324,8 @@ def _give_to(actor: Actor, session: Session, room: Room, membership: Membership)
     membership.role = RoomRole.OWNER.value
     session.flush()
     detail = {"owner": membership.user_id}
-    audit.record(actor, audit.Action.ROOM_CHANGED, subject=f"room:{room.id}", detail=detail)
+    subject = f"room:{room.id}"
+    audit.record(actor, audit.Action.ROOM_CHANGED, subject=subject, about=membership.user_id, detail=detail)
 
 
 def _archive(actor: Actor, session: Session, room: Room) -> None:

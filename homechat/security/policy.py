@@ -44,6 +44,7 @@ class HouseRight(StrEnum):
     CHANGE_SETTINGS = "change_settings"
     MAKE_TOKENS = "make_tokens"
     MANAGE_TOKENS = "manage_tokens"
+    READ_AUDIT_LOG = "read_audit_log"
 
 
 class RoomRight(StrEnum):
@@ -76,6 +77,7 @@ HOUSE_RIGHTS: dict[HouseRight, frozenset[Role]] = {
     HouseRight.CHANGE_SETTINGS: frozenset({Role.ADMIN}),
     HouseRight.MAKE_TOKENS: frozenset({Role.ADMIN, Role.MEMBER}),
     HouseRight.MANAGE_TOKENS: frozenset({Role.ADMIN}),
+    HouseRight.READ_AUDIT_LOG: frozenset({Role.ADMIN}),
 }
 
 

@@ -179,6 +179,7 @@ VISITS = {
         "accounts.second_factor", Places.without_second_lock, who="gus", then=turn_second_lock_on_and_look
     ),
     "is-it-you": Visit("accounts.confirm", lambda it: "/confirm"),
+    "history": Visit("household.history", lambda it: "/me/history"),
     "not-found": Visit("", lambda it: "/rooms/999999", is_refused=True),
 }
 
