@@ -19,7 +19,7 @@ from homechat.accounts.token_models import ApiToken
 from homechat.actor import Actor, Door, Role
 from homechat.database import transaction
 from homechat.errors import Conflict, Forbidden, Invalid, NotFound, StepUpNeeded
-from homechat.household.actions import change_role
+from homechat.household.people import change_role
 from homechat.household.tokens import create_token, scopes_to_give
 from homechat.messages.sidebar import conversations
 from homechat.rooms.actions import create_room, start_direct

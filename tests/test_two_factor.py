@@ -21,7 +21,7 @@ from homechat.accounts.models import LoginSession
 from homechat.accounts.proof_models import Challenge, RecoveryCode, TotpSecret
 from homechat.actor import Actor, Role
 from homechat.errors import HomeChatError
-from homechat.household.actions import create_person_from_shell
+from homechat.household.founding import create_person_from_shell
 from tests.conftest import close
 from tests.house import PASSWORD, Browser, House, code_now, copy_house, next_code
 from tests.server_process import run_flask

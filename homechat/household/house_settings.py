@@ -12,7 +12,7 @@ from homechat import settings
 from homechat.actor import Actor
 from homechat.database import transaction
 from homechat.errors import Forbidden, Invalid, NotFound
-from homechat.household.actions import checked_house_name
+from homechat.household.founding import checked_house_name
 from homechat.locales import LOCALES
 from homechat.security.policy import HouseRight, house_right
 from homechat.settings import Setting
