@@ -13,8 +13,10 @@ import sqlalchemy as sa
 
 from homechat import clock
 from homechat.accounts.models import LoginSession
+from homechat.accounts.token_models import ApiToken
 from homechat.database import transaction
 from homechat.security.tokens import digest_of
+from tests.api_client import new_token
 from tests.devices import new_device
 from tests.house import House
 from tests.raw_socket import CONNECT, CONNECTED, frame
@@ -33,7 +35,11 @@ ORIGINS: dict[str, Callable[[str], str | None]] = {
     "upper case": lambda url: url.upper(),
     "absent": lambda url: None,
 }
-CREDENTIALS = ("none", "cookie", "bearer", "expired", "revoked")
+CREDENTIALS = (
+    *("none", "cookie", "expired", "revoked", "cookie as bearer"),
+    *("bearer", "bearer expired", "bearer revoked", "bearer that may not listen", "bearer and bad cookie"),
+)
+LET_IN = {("exact", "cookie"), *itertools.product(("exact", "absent"), ("bearer", "bearer and bad cookie"))}
 
 _KEY = f"Sec-WebSocket-Key: {base64.b64encode(b'0' * 16).decode()}"
 _UPGRADE = ("Upgrade: websocket", "Connection: Upgrade")
@@ -75,13 +81,39 @@ def credentials(shared_server: ServerProcess) -> dict[str, tuple[str, ...]]:
             assert session.execute(row.values(values)).rowcount == 1, "guard: there was such a session"
     cookies = {kind: (f"Cookie: {device.cookie_header()}",) for kind, device in devices.items()}
     secret = devices["cookie"].cookies[name]
-    return {"none": (), "bearer": (f"Authorization: Bearer {secret}",), **cookies}
+    bearers = {kind: (f"Authorization: Bearer {token}",) for kind, token in tokens_of(house).items()}
+    both = (*bearers["bearer"], *cookies["revoked"])
+    return {
+        "none": (),
+        "cookie as bearer": (f"Authorization: Bearer {secret}",),
+        "bearer and bad cookie": both,
+        **cookies,
+        **bearers,
+    }
+
+
+def tokens_of(house: House) -> dict[str, str]:
+    """Make a token of each kind, and return how they are spelled."""
+    made = {
+        "bearer": new_token(house, "ben"),
+        "bearer expired": new_token(house, "ben", hours=1),
+        "bearer revoked": new_token(house, "ben"),
+        "bearer that may not listen": new_token(house, "ben", "messages:write"),
+    }
+    past = clock.now() - timedelta(days=1)
+    with house.rows() as session, transaction():
+        for kind, values in (
+            ("bearer expired", {"expires_at": past}),
+            ("bearer revoked", {"revoked_at": past}),
+        ):
+            session.execute(sa.update(ApiToken).where(ApiToken.id == made[kind][0].id).values(values))
+    return {kind: spelled for kind, (_row, spelled) in made.items()}
 
 
 @pytest.mark.parametrize(
     ("origin", "shown", "speech"), list(itertools.product(ORIGINS, CREDENTIALS, SPEECHES))
 )
-def test_only_our_own_page_with_a_live_cookie_gets_in(
+def test_only_our_own_page_with_a_live_cookie_and_a_token_that_may_listen_get_in(
     shared_server: ServerProcess,
     credentials: dict[str, tuple[str, ...]],
     origin: str,
@@ -100,7 +132,7 @@ def test_only_our_own_page_with_a_live_cookie_gets_in(
 
     answers = knock(shared_server, "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + body)
 
-    if (origin, shown, speech) == ("exact", "cookie", "13"):
+    if (origin, shown) in LET_IN and speech == "13":
         assert CONNECTED.encode() + b"{" in answers
     else:
         assert answers.split(b" ")[1] in (b"400", b"401", b"403", b"405"), answers

@@ -24,6 +24,7 @@ from tests.small_app import settings_for
 ORIGIN = "https://chat.example"
 SECRET = "of-a-device-that-is-signed-in"
 COOKIE = f"__Host-homechat={SECRET}"
+TOKEN, DEAF_TOKEN = "a-token-that-may-listen", "a-token-that-may-not"
 HANDSHAKE = {
     "Connection": "keep-alive, Upgrade",
     "Upgrade": "websocket",
@@ -34,11 +35,11 @@ ADDRESS = "/socket.io/?EIO=4&transport=websocket"
 PASSED = 200
 
 
-def knock(client, *, method="GET", without=(), **headers):
+def knock(client, *, method="GET", without=(), base_url=ORIGIN, **headers):
     given_headers = {**HANDSHAKE, **{name.replace("_", "-"): text for name, text in headers.items() if text}}
     for name in without:
         del given_headers[name]
-    return client.open(ADDRESS, method=method, headers=given_headers).status_code
+    return client.open(ADDRESS, base_url=base_url, method=method, headers=given_headers).status_code
 
 
 @pytest.fixture
@@ -50,7 +51,9 @@ def client(tmp_path):
         start_response("200 OK", [])
         return []
 
-    return Client(SocketGate(let_in, settings, {SECRET}.__contains__), use_cookies=False)
+    may_listen = {TOKEN: True, DEAF_TOKEN: None}.get
+    gate = SocketGate(let_in, settings, {SECRET}.__contains__, lambda text: may_listen(text, False))
+    return Client(gate, use_cookies=False)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +63,15 @@ def client(tmp_path):
         ("https://second.example", COOKIE, None, PASSED),
         (None, None, "Bearer abc", 401),
         (ORIGIN, None, "Bearer abc", 401),
+        (None, None, f"Bearer {TOKEN}", PASSED),
+        (ORIGIN, None, f"bearer  {TOKEN}", PASSED),
+        (ORIGIN, COOKIE, "Bearer abc", 401),
+        (None, COOKIE, f"Bearer {TOKEN}", PASSED),
+        (None, None, f"Bearer {DEAF_TOKEN}", 403),
+        ("https://evil.example", None, f"Bearer {TOKEN}", 403),
+        ("null", None, f"Bearer {TOKEN}", 403),
+        (None, f"__Host-homechat={TOKEN}", None, 401),
+        (None, None, f"Basic {TOKEN}", 401),
         (ORIGIN, f"other=1; {COOKIE}", None, PASSED),
         (ORIGIN, None, None, 401),
         (ORIGIN, "other=1", None, 401),
@@ -78,6 +90,11 @@ def client(tmp_path):
 )
 def test_only_our_own_pages_pass(client, origin, cookie, authorization, status):
     assert knock(client, Origin=origin, Cookie=cookie, Authorization=authorization) == status
+
+
+def test_over_plain_http_a_house_with_https_takes_no_token(client):
+    assert knock(client, base_url="http://chat.example", Authorization=f"Bearer {TOKEN}") == 403
+    assert knock(client, base_url="http://chat.example", Origin=ORIGIN, Cookie=COOKIE) == PASSED
 
 
 def test_when_nobody_can_tell_whose_cookie_it_is_nobody_passes(tmp_path):

@@ -1,0 +1,222 @@
+"""Live connections of programs: they come with a token, hear what it is for, and end with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from socketio.exceptions import ConnectionError as Refused
+
+import homechat.app  # noqa: F401  It registers the events.
+from homechat import audit, clock
+from homechat.accounts import api_tokens
+from homechat.accounts.models import Standing, User
+from homechat.accounts.token_models import ApiToken
+from homechat.actor import Actor, Role
+from homechat.database import transaction
+from homechat.doors.events import EVENTS, Sender, dispatch
+from homechat.realtime.live_sockets import LiveSocket
+from homechat.security.policy import EVENT_SCOPES, SCOPES, Scope
+from tests.api_client import new_token
+from tests.house import House
+from tests.server_process import ServerProcess
+from tests.talkers import WAIT_SECONDS, Talker
+
+pytestmark = pytest.mark.sockets
+
+EVERYDAY = sorted(SCOPES[Role.MEMBER])
+
+
+class Script(Talker):
+    """A program with a live connection: no cookies, no origin, a token in its handshake."""
+
+    def __init__(self, url: str, token: str) -> None:
+        super().__init__(url, "a script")
+        self.token = token
+
+    def connect(self, *, origin: str | None = None, wait: bool = True) -> Script:
+        self.socket = self._new_socket(origin)
+        headers = {"Authorization": f"Bearer {self.token}"}
+        self.socket.connect(self.url, headers=headers, transports=["websocket"], wait_timeout=WAIT_SECONDS)
+        if wait:
+            self.hear("server:hello")
+        return self
+
+
+@pytest.fixture
+def script(shared_server: ServerProcess) -> Iterator[Callable[[str], Script]]:
+    made: list[Script] = []
+
+    def make(token: str) -> Script:
+        made.append(Script(shared_server.url, token))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def test_a_script_hears_and_says_what_its_person_may(
+    shared_house: House, talker: Callable[..., Talker], script: Callable[[str], Script]
+) -> None:
+    room = shared_house.room("ben", "cleo", name="Of scripts")
+    _row, token = new_token(shared_house, "ben", *EVERYDAY)
+    bens, cleo = script(token).connect(), talker("cleo")
+
+    assert cleo.say(room, "Lights on?", "script-0001")["ok"] is True
+    assert bens.hear("message:posted", lambda it: it["room_id"] == room)["body"] == "Lights on?"
+    said = bens.say(room, "They are on.", "script-0002")
+    assert said["message"]["author"]["username"] == "ben"
+    assert cleo.hear("message:posted", lambda it: it["body"] == "They are on.")["author"]["username"] == "ben"
+    entry = shared_house.act(audit.entries, action=audit.Action.API_REQUEST)[0]
+    assert (entry.door, entry.detail) == ("socket", {"method": "EVENT", "route": "message:send"})
+
+
+def test_a_token_that_may_only_listen_says_nothing(
+    shared_house: House, script: Callable[[str], Script]
+) -> None:
+    room = shared_house.room("ben", name="Quiet")
+    _row, token = new_token(shared_house, "ben", "messages:read")
+    listener = script(token).connect()
+
+    assert listener.send("message:history", {"room_id": room})["ok"] is True
+    for event, data in (
+        ("message:send", {"room_id": room, "body": "hi", "client_id": "script-0003"}),
+        ("typing:start", {"room_id": room}),
+        ("room:list", {}),
+    ):
+        ack = listener.send(event, data)
+        assert (ack["ok"], ack["code"], ack["scope"]) == (False, "scope_needed", str(EVENT_SCOPES[event]))
+    with shared_house.rows() as session:
+        assert session.scalar(sa.text("SELECT count(*) FROM messages WHERE room_id = :id"), {"id": room}) == 0
+
+
+def test_a_token_without_the_scope_to_listen_is_refused(
+    shared_house: House, script: Callable[[str], Script]
+) -> None:
+    _row, token = new_token(shared_house, "ben", "messages:write", "channels:read")
+    with pytest.raises(Refused):
+        script(token).connect()
+
+
+def test_a_token_that_is_bound_to_rooms_hears_no_other(
+    shared_house: House, talker: Callable[..., Talker], script: Callable[[str], Script]
+) -> None:
+    inside, outside = (
+        shared_house.room("ben", "cleo", name="In"),
+        shared_house.room("ben", "cleo", name="Out"),
+    )
+    _row, token = new_token(shared_house, "ben", *EVERYDAY, room_ids=[inside])
+    bound, cleo = script(token).connect(), talker("cleo")
+
+    assert cleo.say(outside, "not for you", "script-0004")["ok"]
+    assert cleo.post(
+        "/rooms/new", {"name": "Later", "kind": "private", "member_ids": shared_house.id_of("ben")}
+    ).ok
+    assert cleo.say(inside, "for you", "script-0005")["ok"]
+    assert bound.hear("message:posted")["body"] == "for you"
+
+    assert [event["room_id"] for event in bound.heard("message:posted")] == [inside]
+    assert bound.heard("room:entered") == []
+    assert bound.send("message:history", {"room_id": outside})["code"] == "not_found"
+    assert bound.say(outside, "hello", "script-0006")["code"] == "not_found"
+    assert [line["room_id"] for line in bound.send("room:list")["rooms"]] == [inside]
+
+
+def test_who_only_has_a_script_running_is_not_shown_as_being_here(
+    shared_house: House, talker: Callable[..., Talker], script: Callable[[str], Script]
+) -> None:
+    with shared_house.rows() as session, transaction():
+        session.execute(sa.update(User).where(User.username == "olga").values(role="member"))
+    _row, token = new_token(shared_house, "olga", *EVERYDAY)
+    script(token).connect()
+    row, of_bot = new_token(shared_house, "olga", "messages:read", called="Weather", as_bot=True)
+    script(of_bot).connect()
+
+    online = talker("cleo").send("room:list")["online"]
+
+    assert shared_house.id_of("olga") not in online
+    assert row.user_id in online
+
+
+def test_revoking_a_token_cuts_its_connections_and_no_others(
+    shared_house: House, script: Callable[[str], Script]
+) -> None:
+    row, token = new_token(shared_house, "ben")
+    _row, other = new_token(shared_house, "ben")
+    cut, kept = script(token).connect(), script(other).connect()
+
+    shared_house.act(api_tokens.revoke, Actor.operator(), row.id)  # In another process.
+
+    assert cut.hear("session:ended", within=2)["reason"] == "revoked"
+    assert cut.ended.wait(2)
+    assert kept.send("message:history", {"room_id": shared_house.home().id})["ok"] is True
+    with pytest.raises(Refused):
+        script(token).connect()
+
+
+@pytest.mark.parametrize("values", [{"standing": Standing.LOCKED}, {"role": "guest"}])
+def test_a_bot_goes_silent_with_its_owner(
+    shared_house: House, script: Callable[[str], Script], values: dict[str, Any]
+) -> None:
+    with shared_house.rows() as session, transaction():
+        session.execute(
+            sa.update(User).where(User.username == "olga").values(role="member", standing="active")
+        )
+    _row, token = new_token(shared_house, "olga", "messages:read", as_bot=True)
+    bot = script(token).connect()
+
+    with shared_house.rows() as session, transaction():
+        session.execute(sa.update(User).where(User.username == "olga").values(**values))
+        session.execute(sa.text("UPDATE security_epoch SET value = value + 1"))
+
+    assert bot.ended.wait(2)
+
+
+# each event anew
+
+
+def test_every_event_says_which_scope_it_needs() -> None:
+    assert set(EVENT_SCOPES) == set(EVENTS)
+
+
+@pytest.mark.parametrize("scope", [*Scope])
+@pytest.mark.parametrize("event", sorted(EVENTS))
+def test_an_event_needs_its_scope_and_no_other(house: House, event: str, scope: Scope) -> None:
+    row, _token = new_token(house, "ada", scope)
+    args = ({"room_id": house.home().id, "body": "hi", "client_id": "scoped-0001", "seq": 1, "after": 0},)
+
+    with house.app.test_request_context():
+        socket = LiveSocket("of-a-script", row.user_id, None, Role.ADMIN, token_id=row.id)
+        house.app.extensions["homechat_live_sockets"].add(socket, at_most=1)
+        ack = dispatch(Sender("of-a-script", "", ""), event, args)
+
+    assert ack["ok"] is (scope is EVENT_SCOPES[event])
+    assert ack["ok"] or ack["code"] == "scope_needed"
+
+
+@pytest.mark.parametrize("end", ["revoked", "expired", "locked"])
+def test_a_token_that_ended_is_refused_at_the_next_event(house: House, end: str) -> None:
+    row, _token = new_token(house, "ben", hours=1)
+    sender, args = Sender("of-a-script", "", ""), ({"room_id": house.home().id},)
+    with house.app.test_request_context():
+        socket = LiveSocket("of-a-script", row.user_id, None, Role.MEMBER, token_id=row.id)
+        house.app.extensions["homechat_live_sockets"].add(socket, at_most=1)
+        assert dispatch(sender, "message:history", args)["ok"] is True
+    values: dict[str, Any] = {
+        "revoked": {"revoked_at": clock.now()},
+        "expired": {"expires_at": clock.now() - timedelta(seconds=1)},
+    }.get(end, {})
+    with house.rows() as session, transaction():
+        if values:
+            session.execute(sa.update(ApiToken).values(**values))
+        else:
+            session.execute(sa.update(User).where(User.username == "ben").values(standing=Standing.LOCKED))
+
+    with house.app.test_request_context():
+        ack = dispatch(sender, "message:history", args)
+
+    assert (ack["ok"], ack["code"]) == (False, "unauthenticated")
