@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -12,6 +13,7 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
+from homechat import pages
 from homechat.accounts import actions, sessions
 from homechat.accounts.devices import device_name
 from homechat.accounts.models import COLOR_COUNT, LoginSession
@@ -19,6 +21,8 @@ from homechat.doors.forms import errors_of, form_number, form_text
 from homechat.doors.people import current_actor, forget_session, remember_session
 from homechat.errors import HomeChatError, Unavailable
 from homechat.locales import LOCALES
+from homechat.offload import in_native_thread
+from homechat.security.common_passwords import shortlist
 
 blueprint = Blueprint("accounts", __name__)
 
@@ -34,6 +38,11 @@ class Device:
     address: str
     last_seen_at: datetime
     is_current: bool
+
+
+@blueprint.app_context_processor
+def _help_with_passwords() -> dict[str, Any]:
+    return {"common_passwords_url": lambda: url_for("accounts.common_passwords", version=shortlist().version)}
 
 
 @blueprint.get("/sign-in")
@@ -63,6 +72,16 @@ def sign_out() -> Page:
         sessions.sign_out(current_actor())
     session.clear()
     return forget_session(redirect(url_for("accounts.sign_in")))
+
+
+@blueprint.get("/common-passwords/<version>.txt")
+def common_passwords(version: str) -> Response:
+    is_current = version == shortlist().version
+    return pages.reply_with(
+        _packed_shortlist(),
+        media_type=pages.TYPES[".txt"],
+        cache_control=pages.FOR_EVER if is_current else "no-cache",
+    )
 
 
 @blueprint.get("/me")
@@ -101,6 +120,11 @@ def change_password() -> Page:
 def revoke_device(device_id: int) -> Page:
     sessions.revoke_device(current_actor(), device_id)
     return redirect(url_for("accounts.me", saved="device"))
+
+
+@cache
+def _packed_shortlist() -> pages.Packed:
+    return in_native_thread(pages.packed, shortlist().words)
 
 
 def _me(*, errors: dict[str, str] | None = None, form: dict[str, Any] | None = None, saved: str = "") -> str:

@@ -16,6 +16,7 @@ from homechat.errors import Unauthenticated
 
 PUBLIC_ENDPOINTS = frozenset(
     {
+        "accounts.common_passwords",
         "accounts.sign_in",
         "accounts.sign_in_now",
         "household.found",

@@ -6,6 +6,7 @@ import "./elements/connection-pill.js";
 import "./elements/copy-link.js";
 import "./elements/message-composer.js";
 import "./elements/message-list.js";
+import "./elements/password-field.js";
 import "./elements/room-list.js";
 import "./elements/theme-switch.js";
 import "./elements/typing-line.js";

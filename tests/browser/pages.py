@@ -59,6 +59,11 @@ def knock_wrongly(page: Page) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
 
 
+def choose_a_password(page: Page) -> None:
+    page.get_by_label("Password").fill("seven calm herons")
+    expect(page.locator(".strength__bar[data-step='3']")).to_be_visible()
+
+
 def ask_too_much(page: Page) -> None:
     page.get_by_label("For how many people").fill("70")
     page.locator("form", has_text="Make the link").evaluate("it => { it.noValidate = true; }")
@@ -91,7 +96,7 @@ VISITS = {
         "accounts.sign_in", lambda it: "/sign-in", who=None, then=knock_wrongly, is_refused=True
     ),
     "founding": Visit("household.found", Places.set_up, who=None),
-    "joining": Visit("household.join", Places.invitation, who=None),
+    "joining": Visit("household.join", Places.invitation, who=None, then=choose_a_password),
     "list": Visit("messages.index", lambda it: "/"),
     "conversation": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.home}", then=look_around),
     "conversation-of-two": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.direct}"),
