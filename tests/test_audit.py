@@ -166,8 +166,8 @@ def join_house(house: House) -> list[Expected]:
     nora = house.id_of("nora")
     return [
         Expected(Action.PERSON_CREATED, f"user:{nora}", None, {"role": "member"}),
-        *(Expected(Action.MEMBER_ADDED, f"room:{room}", "nora", {"user": nora}) for room in rooms),
         Expected(Action.INVITE_USED, f"invitation:{made.id}", "nora"),
+        *(Expected(Action.MEMBER_ADDED, f"room:{room}", "nora", {"user": nora}) for room in rooms),
         of_device(house, Action.LOGIN, "nora", device_of(house, "nora")),
     ]
 
@@ -318,6 +318,7 @@ def test_what_the_shell_does_is_written_down_as_such(house: House) -> None:
         ("person_created", f"user:{house.id_of('nora')}", {"role": "member"}),
         ("role_change", f"user:{ben}", {"from": "member", "to": "guest"}),
         ("session_revoked", f"user:{ben}", {"session": device}),
+        ("admin_action", f"user:{ben}", {"what": "sign_out", "devices": 1, "tokens": 0}),
     ]
     assert {(row.door, row.actor_id, row.address) for row in rows} == {("cli", None, "")}
 
