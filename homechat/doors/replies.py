@@ -9,11 +9,13 @@ from flask import Flask, Response, g, jsonify, render_template, request, url_for
 from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_limiter import RateLimitExceeded
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
+from homechat.accounts import passkey_answers
 from homechat.errors import Broken, HomeChatError, StepUpNeeded, TooMany, Unauthenticated, Unavailable
 from homechat.locales import LOCALES
 
@@ -77,7 +79,12 @@ def _ask_who_it_is(error: StepUpNeeded) -> Reply:
         return "", 303, {"Location": url_for("accounts.confirm", next=request.script_root + here)}
     kept = [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
     page = render_template(
-        "accounts/confirm.html", errors={}, then=request.script_root + request.path, next="", kept=kept
+        "accounts/confirm.html",
+        errors={},
+        then=request.script_root + request.path,
+        next="",
+        kept=kept,
+        has_passkeys=passkey_answers.has_passkeys(current_user.person.id),
     )
     return page, error.status, {}
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from homechat import settings
+from homechat.accounts.passkeys import passkeys_of
 from homechat.accounts.queries import person_named
 from homechat.accounts.recovery import make_reset_link
 from homechat.accounts.revoking import forget_second_step
@@ -18,6 +19,7 @@ from homechat.actor import Actor, Role
 from homechat.database import transaction
 from homechat.household.founding import new_setup_token
 from homechat.household.invitations import invite
+from tests.authenticator import give_passkey
 from tests.browser.busy_house import Rooms, furnish
 from tests.browser.windows import Windows, windows_of
 from tests.conftest import GENEROUS_LIMITS, close
@@ -54,10 +56,17 @@ class Places:
         return "/me/two-factor"
 
     def second_step(self) -> str:
-        """Give Olga a second step, and go to the door."""
+        """Give Olga a second step with all there is, and go to the door."""
         if self.house.person("olga").two_factor_since is None:
             self.house.turn_on_second_step("olga")
+            give_passkey(self.house, "olga")
         return "/sign-in"
+
+    def with_passkey(self, path: str) -> str:
+        """Give Ben a passkey, and go to `path`."""
+        if not self.house.act(passkeys_of, self.house.id_of("ben")):
+            give_passkey(self.house, "ben")
+        return path
 
     def wanting_second_steps(self) -> str:
         """Have the house want a second step of everybody, and go to the door."""
@@ -132,6 +141,10 @@ def look_around(page: Page) -> None:
         page.locator(".about__summary").click()
 
 
+def unfold_passkey(page: Page) -> None:
+    page.get_by_text("Rename or remove").click()
+
+
 def unfold(page: Page) -> None:
     page.locator(".fold__summary").click()
 
@@ -170,6 +183,12 @@ VISITS = {
         "household.invites", lambda it: "/invites", then=ask_too_much, is_refused=True
     ),
     "me": Visit("accounts.me", lambda it: "/me?saved=profile"),
+    "me-with-passkey": Visit(
+        "accounts.me", lambda it: it.with_passkey("/me"), who="ben", then=unfold_passkey
+    ),
+    "second-lock-with-passkey": Visit(
+        "accounts.second_factor", lambda it: it.with_passkey("/me/two-factor"), who="ben"
+    ),
     "second-step": Visit(
         "accounts.second_step", Places.second_step, who=None, then=lambda page: knock(page, "olga")
     ),
@@ -185,6 +204,7 @@ VISITS = {
     ),
     "is-it-you": Visit("accounts.confirm", lambda it: "/confirm"),
     "history": Visit("household.history", lambda it: "/me/history"),
+    "is-it-you-with-passkey": Visit("accounts.confirm", lambda it: it.with_passkey("/confirm"), who="ben"),
     "not-found": Visit("", lambda it: "/rooms/999999", is_refused=True),
 }
 
