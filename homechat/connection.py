@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from flask_socketio import ConnectionRefusedError as Refused
 from flask_socketio import SocketIO
 
-from homechat import clock
+from homechat import clock, lockdown
 from homechat.accounts import sessions
 from homechat.accounts.models import LoginSession, User
 from homechat.actor import Role
@@ -181,11 +181,12 @@ def _comparison() -> Callable[[], None]:
     sockets = live_sockets().all()
     roles = sessions.roles_by_live_session([socket.session_id for socket in sockets])
     rooms = room_ids_by_person({socket.user_id for socket in sockets})
+    lockdowns = lockdown.in_force(clock.now())
 
     def bring_about() -> None:
         for socket in sockets:
             if is_connected(socket.sid):
-                _adjust(socket, roles.get(socket.session_id), rooms[socket.user_id])
+                _adjust(socket, roles.get(socket.session_id), rooms[socket.user_id], lockdowns)
             else:
                 socketio.server.manager.disconnect(socket.sid, NAMESPACE, ignore_queue=True)
                 _forget(socket.sid)
@@ -193,9 +194,13 @@ def _comparison() -> Callable[[], None]:
     return bring_about
 
 
-def _adjust(socket: LiveSocket, role: Role | None, rooms: set[int]) -> None:
+def _adjust(
+    socket: LiveSocket, role: Role | None, rooms: set[int], lockdowns: Sequence[lockdown.InForce]
+) -> None:
     if role is None:
         revocation.cut([socket], reason="revoked", sentence=_("This device was signed out."))
+    elif refusal := lockdown.refusal(role, lockdowns):
+        revocation.cut([socket], reason=refusal.code, sentence=refusal.sentence)
     elif role is not socket.role:
         sentence = _("What you may do here has changed. Please reload.")
         revocation.cut([socket], reason="role_changed", sentence=sentence)
@@ -224,6 +229,7 @@ def _let_in() -> LiveSocket:
     # Remembered before it is let in: whoever takes the session away meanwhile must find it.
     if not live_sockets().add(socket, at_most=settings().sockets_per_person):
         raise Refused(_("Too many open windows. Close some and try again."))
+    _refuse_in_lockdown(socket)
     server = socketio.server
     for audience in (person_audience(socket.user_id), session_audience(socket.session_id)):
         server.enter_room(socket.sid, audience, namespace=NAMESPACE)
@@ -240,6 +246,14 @@ def _let_in() -> LiveSocket:
         socketio.start_background_task(_write_down_later, app, socket)
         _listen_to(socket, room_ids_of(socket.user_id))
     return socket
+
+
+def _refuse_in_lockdown(socket: LiveSocket) -> None:
+    """Turn away who has to wait. A lockdown that begins after this was read finds the socket on the list."""
+    refusal = lockdown.refusal(socket.role, lockdown.in_force(clock.now()))
+    if refusal is not None:
+        live_sockets().remove(socket.sid)
+        raise Refused(refusal.sentence, {"code": refusal.code})
 
 
 def _listen_to(socket: LiveSocket, room_ids: list[int]) -> None:

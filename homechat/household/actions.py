@@ -10,7 +10,7 @@ from datetime import timedelta
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
-from homechat import audit, clock, settings
+from homechat import audit, clock, lockdown, settings
 from homechat.accounts import sessions
 from homechat.accounts.actions import NewPerson, check_new_person, create_person
 from homechat.accounts.models import User
@@ -156,13 +156,15 @@ def open_invitation(token: str) -> Invitation:
 def join_house(actor: Actor, token: str, new: NewPerson) -> tuple[User, str]:
     """Make the newcomer, put them into their rooms, and return them with their session's secret.
 
-    Raises NotFound for a spent link, Invalid or Conflict naming the fields.
+    Raises NotFound for a spent link, LockedDown while nobody may join, Invalid or Conflict naming the fields.
     """
     limits.spend(limits.SIGN_UP, actor.address)
+    lockdown.refuse_joining()
     open_invitation(token)
     new = check_new_person(new)
     password_hash = passwords.hash_password(new.password)
     with transaction() as session:
+        lockdown.refuse_joining()
         invitation = open_invitation(token)
         session.refresh(invitation, with_for_update=True)
         if invitation.state(clock.now()) != "open":

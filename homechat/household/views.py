@@ -11,12 +11,12 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from homechat import clock
+from homechat import clock, lockdown
 from homechat.accounts.actions import NewPerson
 from homechat.actor import Actor, Role
 from homechat.doors.forms import errors_of, form_number, form_numbers, form_text
 from homechat.doors.people import current_actor, remember_session, settings
-from homechat.errors import Forbidden, HomeChatError, Invalid
+from homechat.errors import Forbidden, HomeChatError, Invalid, LockedDown
 from homechat.household import actions
 from homechat.household.models import Invitation
 from homechat.messages.sidebar import sidebar
@@ -83,6 +83,7 @@ def found_now(token: str) -> Page:
 
 @blueprint.get("/join/<token>")
 def join(token: str) -> Page:
+    lockdown.refuse_joining()
     return _join_page(token, form=MultiDict(), errors={})
 
 
@@ -91,7 +92,7 @@ def join_now(token: str) -> Page:
     try:
         user, secret = actions.join_house(current_actor(), token, _new_person())
     except HomeChatError as error:
-        if error.status == 404:
+        if error.status == 404 or isinstance(error, LockedDown):
             raise
         return _join_page(token, form=request.form, errors=errors_of(error)), error.status
     session.clear()

@@ -39,6 +39,7 @@ class HouseRight(StrEnum):
     INVITE_ADMIN = "invite_admin"
     MANAGE_INVITATIONS = "manage_invitations"
     CHANGE_ROLES = "change_roles"
+    LOCK_DOWN = "lock_down"
 
 
 class RoomRight(StrEnum):
@@ -66,6 +67,7 @@ HOUSE_RIGHTS: dict[HouseRight, frozenset[Role]] = {
     HouseRight.INVITE_ADMIN: frozenset({Role.ADMIN}),
     HouseRight.MANAGE_INVITATIONS: frozenset({Role.ADMIN}),
     HouseRight.CHANGE_ROLES: frozenset({Role.ADMIN}),
+    HouseRight.LOCK_DOWN: frozenset({Role.ADMIN}),
 }
 
 
