@@ -22,12 +22,14 @@ from homechat.doors.events import Json, Sender, UnderWay, dispatch
 from homechat.doors.people import client_address, client_user_agent, settings
 from homechat.errors import TooMany, Unavailable
 from homechat.extensions import socketio
+from homechat.household.joining import how_many_wait
 from homechat.messages import typing
 from homechat.messages.listeners import show_room
 from homechat.realtime import presence, revocation
 from homechat.realtime.bus import bus
 from homechat.realtime.events import (
     CONTRACT_VERSION,
+    NewcomerWaiting,
     PresenceChanged,
     RoomLeft,
     ServerHello,
@@ -48,6 +50,7 @@ from homechat.realtime.live_sockets import (
 )
 from homechat.rooms.queries import room_ids_by_person, room_ids_of
 from homechat.security import limits
+from homechat.security.policy import HouseRight, house_right
 
 log = logging.getLogger(__name__)
 
@@ -118,19 +121,23 @@ def _on_connect(auth: object = None) -> None:
     if not is_connected(socket.sid):
         _forget(socket.sid)  # Socket.IO says that somebody is gone only of those who are in.
         raise Refused(_("We can't let anybody in right now. Please try again."))
-    hello = ServerHello(
-        contract=CONTRACT_VERSION,
-        build=current_app.extensions["homechat_build"],
-        person_id=socket.user_id,
-        ping_seconds=settings().ping_seconds,
-    )
-    socketio.start_background_task(_say_hello, hello, socket.sid)
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    socketio.start_background_task(_say_hello, app, socket)
 
 
-def _say_hello(hello: ServerHello, sid: str) -> None:
+def _say_hello(app: Flask, socket: LiveSocket) -> None:
     """Greet a little later: what is told before the answer to the handshake, clients do not take notice of."""
     socketio.sleep(HELLO_DELAY_SECONDS)
-    tell(hello, sid)
+    with app.app_context():
+        if house_right(socket.role, HouseRight.APPROVE):  # They may have missed it while they were away.
+            tell(NewcomerWaiting(count=how_many_wait()), socket.sid)
+        hello = ServerHello(
+            contract=CONTRACT_VERSION,
+            build=current_app.extensions["homechat_build"],
+            person_id=socket.user_id,
+            ping_seconds=settings().ping_seconds,
+        )
+        tell(hello, socket.sid)
 
 
 def _on_disconnect(reason: object = None) -> None:

@@ -13,7 +13,8 @@ from homechat import settings
 from homechat.accounts.actions import DISPLAY_NAME_MAX_CHARACTERS, USERNAME_CHARACTERS
 from homechat.accounts.cards import card_of
 from homechat.config import Settings
-from homechat.household.actions import HOUSE_NAME_CHARACTERS, INVITATION_MAX_USES, NOTE_MAX_CHARACTERS
+from homechat.household.founding import HOUSE_NAME_CHARACTERS
+from homechat.household.invitations import INVITATION_MAX_USES, NOTE_MAX_CHARACTERS
 from homechat.locales import LOCALES, direction_of
 from homechat.realtime.events import CONTRACT_VERSION
 from homechat.rooms.models import (

@@ -13,11 +13,15 @@ from flask import Flask
 
 from homechat import settings
 from homechat.accounts import challenges, two_factor
+from homechat.accounts.actions import NewPerson
 from homechat.accounts.models import LoginSession
 from homechat.accounts.proof_models import Purpose
-from homechat.actor import Actor, Role
+from homechat.accounts.recovery import make_reset_link
+from homechat.actor import Actor, Door, Role
 from homechat.database import Base
-from homechat.household.actions import invite, new_setup_token
+from homechat.household.founding import new_setup_token
+from homechat.household.invitations import invite
+from homechat.household.joining import join_house as join_house_by_action
 from homechat.security.policy import RoomKind
 from tests.conftest import close
 from tests.house import PASSWORD, Browser, House, code_now, copy_house, next_code
@@ -142,9 +146,41 @@ def join_house(house: House) -> Attempt:
     return Attempt(None, f"/join/{token}", form, f"/join/{token}")
 
 
+def sign_up(house: House) -> Attempt:
+    house.act(settings.change, Actor.operator(), settings.SIGN_UP_OPEN, True)
+    form = {"username": "nora", "display_name": "Nora", "password": PASSWORD}
+    return Attempt(None, "/join", form, "/join")
+
+
+def reset_password(house: House) -> Attempt:
+    token = house.act(make_reset_link, house.actor("ada"), house.id_of("ben"))
+    return Attempt(None, f"/reset/{token}", {"password": "three calm herons"}, f"/reset/{token}")
+
+
+def approve_newcomer(house: House) -> Attempt:
+    return Attempt("ada", f"/newcomers/{somebody_waiting(house)}/approve")
+
+
+def refuse_newcomer(house: House) -> Attempt:
+    return Attempt("ada", f"/newcomers/{somebody_waiting(house)}/refuse")
+
+
+def somebody_waiting(house: House, name: str = "nora") -> int:
+    """Have somebody join who has to wait until they are let in, and return their id."""
+    for setting in (settings.SIGN_UP_OPEN, settings.NEWCOMERS_WAIT):
+        house.act(settings.change, Actor.operator(), setting, True)
+    new = NewPerson(name, name.title(), PASSWORD)
+    return house.act(join_house_by_action, Actor.stranger(door=Door.PAGE), new).user.id
+
+
 def invite_somebody(house: House) -> Attempt:
     form = {"role": "guest", "room_ids": house.home().id, "hours": 1, "max_uses": 2, "note": "Hello"}
     return Attempt("ada", "/invites", form)
+
+
+def invite_again(house: House) -> Attempt:
+    made = house.act(invite, house.actor("ada"), role=Role.MEMBER)[0]
+    return Attempt("ada", f"/invites/{made.id}/again")
 
 
 def revoke_invite(house: House) -> Attempt:
@@ -214,9 +250,14 @@ ATTEMPTS: dict[str, Callable[[House], Attempt]] = {
     "accounts.revoke_other_devices": revoke_other_devices,
     "accounts.rename_device": rename_device,
     "accounts.accept_device": accept_device,
+    "accounts.reset_now": reset_password,
     "household.found_now": found,
     "household.join_now": join_house,
+    "household.sign_up_now": sign_up,
+    "household.approve": approve_newcomer,
+    "household.refuse": refuse_newcomer,
     "household.invite": invite_somebody,
+    "household.invite_again": invite_again,
     "household.revoke_invite": revoke_invite,
     "messages.post": post_message,
     "messages.mark_read": mark_read,

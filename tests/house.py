@@ -23,7 +23,7 @@ from homechat.accounts.queries import person_named
 from homechat.actor import Actor, Door, Role
 from homechat.config import Settings, ensure_data_folder
 from homechat.database import db, transaction
-from homechat.household.actions import create_person_from_shell
+from homechat.household.founding import create_person_from_shell
 from homechat.messages.actions import send_message
 from homechat.rooms.actions import add_members, create_room, start_direct, welcome_home
 from homechat.rooms.models import Room

@@ -22,7 +22,7 @@ import pytest
 from homechat import paths
 from homechat.accounts.actions import NewPerson
 from homechat.actor import Actor, Role
-from homechat.household.actions import create_person_from_shell
+from homechat.household.founding import create_person_from_shell
 from tests.house import PASSWORD, House
 
 START_SECONDS = 60

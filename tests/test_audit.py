@@ -20,8 +20,10 @@ from homechat.accounts.models import LoginSession, User
 from homechat.actor import Actor, Door, Role
 from homechat.audit import Action, AuditChain, AuditLog, Break
 from homechat.database import transaction
-from homechat.household.actions import change_role, invite, new_setup_token
+from homechat.household.founding import new_setup_token
+from homechat.household.invitations import invite
 from homechat.household.models import Invitation
+from homechat.household.people import change_role
 from homechat.rooms.models import Room
 from homechat.security.policy import RoomKind
 from tests.attempts import everything_in

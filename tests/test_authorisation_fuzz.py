@@ -32,7 +32,7 @@ from hypothesis.stateful import (
 )
 
 from homechat.actor import Actor, Role
-from homechat.household.actions import change_role
+from homechat.household.people import change_role
 from tests.conftest import GENEROUS_LIMITS, close
 from tests.devices import new_device, window_of
 from tests.house import CAST, House, copy_house

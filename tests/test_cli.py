@@ -47,6 +47,13 @@ COMMANDS = {
     "user list": ["user", "list"],
     "user role": ["user", "role", "ben", "guest"],
     "user sign-out": ["user", "sign-out", "ben"],
+    **{
+        f"user {name}": ["user", name, "ben"]
+        for name in ("show", "lock", "unlock", "approve", "refuse", "reset", "reset-2fa")
+    },
+    "invite create": ["invite", "create"],
+    "invite list": ["invite", "list"],
+    "invite revoke": ["invite", "revoke", "1"],
     "house show": ["house", "show"],
     "house set": ["house", "set", "house_name", "The Harbour"],
     "audit verify": ["audit", "verify"],

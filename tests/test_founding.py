@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from homechat import settings
 from homechat.accounts.models import User
 from homechat.actor import Actor
-from homechat.household.actions import new_setup_token
+from homechat.household.founding import new_setup_token
 from homechat.rooms.models import Membership, Room
 from homechat.security.tokens import digest_of
 from tests.conftest import GENEROUS_LIMITS, close

@@ -16,8 +16,8 @@ from homechat.accounts.models import Standing, User
 from homechat.actor import Actor, Role
 from homechat.database import transaction
 from homechat.errors import Forbidden, NotFound
-from homechat.household.actions import change_role
 from homechat.household.models import Invitation
+from homechat.household.people import change_role
 from homechat.rooms.models import Membership, Room
 from homechat.security.policy import RoomKind
 from homechat.security.tokens import digest_of

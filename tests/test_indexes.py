@@ -18,7 +18,7 @@ from homechat.accounts.models import LoginSession
 from homechat.accounts.queries import person_named
 from homechat.actor import Role
 from homechat.database import transaction
-from homechat.household.actions import invite, open_invitation
+from homechat.household.invitations import invite, open_invitation
 from homechat.messages.actions import mark_read, send_message
 from homechat.messages.history import changes_after, page_before, reads_of
 from homechat.messages.models import Message

@@ -31,7 +31,8 @@ from homechat.accounts.token_models import ApiReads, ApiToken
 from homechat.actor import Actor, Role
 from homechat.audit import Action
 from homechat.database import Base, transaction
-from homechat.household.actions import create_person_from_shell, invite
+from homechat.household.founding import create_person_from_shell
+from homechat.household.invitations import invite
 from homechat.household.models import Newcomer
 from homechat.lockdown import Kind, Lockdown
 from homechat.messages.actions import mark_read

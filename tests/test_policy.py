@@ -38,7 +38,7 @@ from tests.house import House, copy_house
 
 HOUSE = {
     "admin": "browse_rooms create_room start_direct meet_everyone write_to_guests invite invite_admin "
-    "manage_invitations change_roles lock_down",
+    "manage_invitations approve change_roles manage_people lock_down",
     "member": "browse_rooms create_room start_direct meet_everyone",
     "guest": "start_direct",
     "bot": "",

@@ -16,7 +16,9 @@ from homechat.accounts.models import User
 from homechat.actor import Actor, Role
 from homechat.audit import Action, AuditLog
 from homechat.errors import HomeChatError, NotFound
-from homechat.household.actions import found_house, invite, join_house, new_setup_token
+from homechat.household.founding import found_house, new_setup_token
+from homechat.household.invitations import invite
+from homechat.household.joining import join_house
 from homechat.household.models import Invitation
 from homechat.messages.actions import mark_read, send_message
 from homechat.messages.history import changes_after, page_before
@@ -121,7 +123,9 @@ def test_the_last_use_of_an_invitation_is_taken_once(house: House) -> None:
     stranger = Actor.stranger(door=Actor.operator().door)
 
     def join(number: int) -> Callable[[], Any]:
-        return lambda: house.act(join_house, stranger, token, NewPerson(f"kid_{number}", "", PASSWORD))
+        return lambda: house.act(
+            join_house, stranger, NewPerson(f"kid_{number}", "", PASSWORD), invitation=token
+        )
 
     results = at_once(*map(join, range(5)))
 

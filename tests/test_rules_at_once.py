@@ -10,14 +10,20 @@ from pathlib import Path
 import flask_migrate
 import pytest
 
-from homechat import audit, paths
+from homechat import audit, paths, settings
 from homechat.accounts.actions import NewPerson
-from homechat.actor import Actor, Role
+from homechat.accounts.queries import person_named
+from homechat.accounts.recovery import make_reset_link, use_reset_link
+from homechat.actor import Actor, Door, Role
 from homechat.errors import Forbidden, NotFound
-from homechat.household.actions import change_role, create_person_from_shell
+from homechat.household.founding import create_person_from_shell
+from homechat.household.invitations import invite
+from homechat.household.joining import approve, how_many_wait, join_house, refuse_newcomer
+from homechat.household.people import change_role, lock_person
 from homechat.rooms.actions import add_members, create_room, join_room, leave_room, remove_member
-from homechat.rooms.queries import member_count
+from homechat.rooms.queries import member_count, room_ids_of
 from homechat.security.policy import RoomKind
+from tests.attempts import somebody_waiting
 from tests.conftest import close
 from tests.house import PASSWORD, House
 from tests.server_process import prepare_house
@@ -56,6 +62,78 @@ def test_of_two_admins_demoted_at_once_one_stays(house: House) -> None:
 
     assert sorted(type(result) is Forbidden for result in results) == [False, True]
     assert sorted(house.person(name).role for name in ("ada", "ben")) == ["admin", "member"]
+
+
+def test_of_two_admins_locked_at_once_one_stays(house: House) -> None:
+    operator = Actor.operator()
+    ada, ben = house.id_of("ada"), house.id_of("ben")
+    house.act(change_role, operator, ben, Role.ADMIN)
+    by_ada, by_ben = house.actor("ada"), house.actor("ben")
+
+    results = at_once(
+        partial(house.act, lock_person, by_ada, ben),
+        partial(house.act, lock_person, by_ben, ada),
+        partial(house.act, lock_person, operator, ada),
+        partial(house.act, lock_person, operator, ben),
+    )
+
+    assert any(type(result) is Forbidden for result in results)
+    assert sorted(house.person(name).standing for name in ("ada", "ben")) == ["active", "locked"]
+
+
+def test_somebody_let_in_and_turned_away_at_once_is_one_of_the_two(house: House) -> None:
+    for number in range(3):
+        name = f"nora_{number}"
+        nora = somebody_waiting(house, name)
+
+        results = at_once(
+            partial(house.act, approve, house.actor("ada"), nora),
+            partial(house.act, refuse_newcomer, Actor.operator(), nora),
+            partial(house.act, approve, Actor.operator(), nora),
+        )
+
+        assert sum(type(result) is NotFound for result in results) == 2
+        is_in = house.act(person_named, name) is not None
+        assert is_in == (type(results[1]) is NotFound)
+        assert (house.home().id in house.act(room_ids_of, nora)) == is_in
+    assert house.act(how_many_wait) == 0
+
+
+def test_of_those_who_take_the_last_use_at_once_one_waits(house: House) -> None:
+    house.act(settings.change, Actor.operator(), settings.NEWCOMERS_WAIT, True)
+    token = house.act(invite, house.actor("ada"), role=Role.GUEST)[1]
+    stranger = Actor.stranger(door=Door.PAGE, address="192.0.2.9")
+
+    def take(number: int) -> object:
+        new = NewPerson(f"kid_{number}", "", PASSWORD)
+        return house.act(join_house, stranger, new, invitation=token)
+
+    results = at_once(*[partial(take, number) for number in range(4)])
+
+    assert sorted(type(result) is NotFound for result in results) == [False, True, True, True]
+    assert house.act(how_many_wait) == 1
+
+
+def test_of_those_who_use_a_reset_link_at_once_one_sets_the_password(house: House) -> None:
+    token = house.act(make_reset_link, house.actor("ada"), house.id_of("ben"))
+    stranger = Actor.stranger(door=Door.PAGE, address="192.0.2.9")
+    hash_before = house.person("ben").password_hash
+
+    results = at_once(
+        *[partial(house.act, use_reset_link, stranger, token, f"{number} calm herons") for number in range(4)]
+    )
+
+    assert sorted(type(result) is NotFound for result in results) == [False, True, True, True]
+    assert house.person("ben").password_hash != hash_before
+    assert len(house.act(audit.entries, action=audit.Action.PASSWORD_RESET)) == 1
+
+
+def test_of_reset_links_made_at_once_one_works(house: House) -> None:
+    ben = house.id_of("ben")
+    tokens = at_once(
+        *[partial(house.act, make_reset_link, actor, ben) for actor in (house.actor("ada"), Actor.operator())]
+    )
+    assert sorted(house.client().get(f"/reset/{token}").status_code for token in tokens) == [200, 404]
 
 
 def test_four_taps_on_join_are_one_membership(house: House) -> None:

@@ -59,7 +59,7 @@ def check_new_person(new: NewPerson, *, house_name: str = "") -> NewPerson:
             "Keep the name to %(number)d characters.", number=DISPLAY_NAME_MAX_CHARACTERS
         )
     try:
-        _check_password(new.password, username, house_name=house_name)
+        check_new_password(new.password, username, house_name=house_name)
     except Invalid as error:
         fields["password"] = error.message
     if fields:
@@ -67,7 +67,14 @@ def check_new_person(new: NewPerson, *, house_name: str = "") -> NewPerson:
     return NewPerson(username=username, display_name=display_name, password=new.password)
 
 
-def create_person(actor: Actor, new: NewPerson, *, role: Role, password_hash: str) -> User:
+def create_person(
+    actor: Actor,
+    new: NewPerson,
+    *,
+    role: Role,
+    password_hash: str,
+    standing: Standing = Standing.ACTIVE,
+) -> User:
     """Add a checked person within the surrounding transaction. Raises Conflict when the username is taken.
 
     The hash comes from outside, because hashing is slow and nothing slow may happen within a transaction.
@@ -80,7 +87,7 @@ def create_person(actor: Actor, new: NewPerson, *, role: Role, password_hash: st
             username=new.username,
             display_name=new.display_name,
             role=role.value,
-            standing=Standing.ACTIVE.value,
+            standing=standing.value,
             password_hash=password_hash,
             color=zlib.crc32(new.username.encode()) % COLOR_COUNT,
         )
@@ -104,7 +111,7 @@ def change_password(actor: Actor, *, current: str, new: str) -> str:
     user = db.session.get_one(User, actor.person_id)
     check_password(actor, user, current)
     try:
-        _check_password(new, user.username)
+        check_new_password(new, user.username)
     except Invalid as error:
         raise Invalid(error.message, fields={"password": error.message}) from error
     password_hash = passwords.hash_password(new)
@@ -150,7 +157,8 @@ def update_profile(
     return user
 
 
-def _check_password(password: str, username: str, *, house_name: str = "") -> None:
+def check_new_password(password: str, username: str, *, house_name: str = "") -> None:
+    """Raise Invalid unless `password` does for the person of this username; house_name as for `check_new_person`."""
     configured: Settings = current_app.extensions["homechat_settings"]
     passwords.check_password_rules(
         password,

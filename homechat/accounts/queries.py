@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import sqlalchemy as sa
+from flask_babel import gettext as _
 
 from homechat.accounts.models import Standing, User
-from homechat.actor import Role
+from homechat.actor import Actor, Role
 from homechat.database import db
+from homechat.errors import Forbidden, NotFound
+from homechat.security.policy import HouseRight, may_in_house
 
 
 def person_named(username: str) -> User | None:
@@ -28,6 +31,26 @@ def people(*, roles: Iterable[Role] = (Role.ADMIN, Role.MEMBER, Role.GUEST)) -> 
         .order_by(sa.func.lower(User.display_name), User.id)
     )
     return list(db.session.scalars(query))
+
+
+def find_other(actor: Actor, user_id: int, right: HouseRight) -> User:
+    """Return somebody else's account, for who has `right` over it: an admin, or the operator.
+
+    Raises Forbidden without the right and for one's own account, NotFound when nobody has this id (any more).
+    """
+    if not may_in_house(actor, right):
+        raise Forbidden(_("Only those who run the house may do that."))
+    if user_id == actor.user_id:
+        raise Forbidden(_("That is your own account. Somebody else who runs the house can do this to it."))
+    user = db.session.get(User, user_id) if 0 < user_id < 2**63 else None
+    if user is None or user.erased_at is not None:
+        raise NotFound(_("There is nobody like that here."))
+    return user
+
+
+def is_last_admin(user: User) -> bool:
+    """Return whether nobody but `user` could run the house."""
+    return user.is_admin and all(other.id == user.id for other in people(roles=[Role.ADMIN]))
 
 
 def has_admin() -> bool:

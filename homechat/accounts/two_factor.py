@@ -12,7 +12,8 @@ from homechat import audit, clock, settings
 from homechat.accounts import recovery_codes, sessions, step_up, totp
 from homechat.accounts.models import User
 from homechat.accounts.proof import check_proof
-from homechat.accounts.proof_models import Passkey, RecoveryCode, TotpSecret
+from homechat.accounts.proof_models import Passkey, TotpSecret
+from homechat.accounts.revoking import forget_second_step
 from homechat.accounts.second_step import later_step
 from homechat.actor import Actor, Role
 from homechat.database import db, transaction
@@ -130,21 +131,12 @@ def turn_off(actor: Actor, *, password: str, code: str) -> str:
     if is_required(Role(user.role)):
         raise Forbidden(_("Your house wants a second step of everybody like you, so it stays on."))
     check_proof(actor, user, password=password, code=code)
-    with transaction():
-        forget_factors(user, keep_passkeys=True)
+    with transaction() as session:
+        user = session.get_one(User, user.id)
+        forget_second_step(user, keep_passkeys=True)
         audit.record(actor, audit.Action.TWO_FACTOR_DISABLED, subject=f"user:{user.id}")
         _sign_out_others(actor, user)
         return sessions.renew(actor)
-
-
-def forget_factors(user: User, *, keep_passkeys: bool = False) -> None:
-    """Within a transaction, remove the app and the codes of `user`, and the passkeys unless they are to be kept."""
-    with transaction() as session:
-        session.execute(sa.delete(TotpSecret).where(TotpSecret.user_id == user.id))
-        session.execute(sa.delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
-        if not keep_passkeys:
-            session.execute(sa.delete(Passkey).where(Passkey.user_id == user.id))
-        session.execute(sa.update(User).where(User.id == user.id).values(two_factor_since=None))
 
 
 def renew_codes(actor: Actor) -> list[str]:

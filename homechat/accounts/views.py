@@ -12,7 +12,7 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from homechat.accounts import actions, devices, sessions, two_factor
+from homechat.accounts import actions, devices, recovery, sessions, two_factor
 from homechat.accounts.device_names import device_name
 from homechat.accounts.models import COLOR_COUNT, LoginSession
 from homechat.doors.forms import errors_of, form_number, form_text
@@ -110,6 +110,29 @@ def rename_device(session_id: int) -> Page:
 def accept_device(device_id: int) -> Page:
     devices.accept_device(current_actor(), device_id)
     return redirect(url_for("accounts.me", saved="device"))
+
+
+@blueprint.get("/reset/<token>")
+def reset(token: str) -> Page:
+    return _reset_page(token)
+
+
+@blueprint.post("/reset/<token>")
+def reset_now(token: str) -> Page:
+    try:
+        recovery.use_reset_link(current_actor(), token, form_text("password"))
+    except HomeChatError as error:
+        if error.status == 404:
+            raise
+        return _reset_page(token, errors=errors_of(error)), error.status
+    return redirect(url_for("accounts.sign_in", done="reset"))
+
+
+def _reset_page(token: str, *, errors: dict[str, str] | None = None) -> str:
+    link = recovery.reset_link(token)
+    return render_template(
+        "accounts/reset.html", whose=link.user, clears=link.clears_two_factor, errors=errors or {}
+    )
 
 
 def _me(*, errors: dict[str, str] | None = None, form: dict[str, Any] | None = None, saved: str = "") -> str:

@@ -20,6 +20,7 @@ from homechat.actor import Role
 from homechat.config import Settings
 from homechat.database import db
 from homechat.errors import HomeChatError
+from homechat.operations import duties
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -100,6 +101,11 @@ def person_called(name: str) -> User:
     if person is None:
         raise click.ClickException(f"There is nobody called {name} here.")
     return person
+
+
+def public_link(endpoint: str, *, token: str) -> str:
+    """Return the public address of the page behind the secret `token`."""
+    return duties.link_to(current_app._get_current_object(), endpoint, token=token)  # type: ignore[attr-defined]
 
 
 def asked_password(*, from_stdin: bool) -> str:

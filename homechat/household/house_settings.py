@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from homechat import settings
 from homechat.actor import Actor
 from homechat.errors import Invalid, NotFound
-from homechat.household.actions import checked_house_name
+from homechat.household.founding import checked_house_name
 from homechat.locales import LOCALES
 from homechat.settings import Setting
 

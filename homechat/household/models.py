@@ -1,4 +1,4 @@
-"""Table of invitations into the house."""
+"""Tables of invitations into the house, and of those who wait to be let in."""
 
 from __future__ import annotations
 

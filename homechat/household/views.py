@@ -13,12 +13,14 @@ from werkzeug.wrappers import Response
 
 from homechat import clock, lockdown
 from homechat.accounts.actions import NewPerson
+from homechat.accounts.cards import PersonCard, card_of
+from homechat.accounts.models import Standing, User
 from homechat.actor import Actor, Role
 from homechat.doors.forms import errors_of, form_number, form_numbers, form_text
 from homechat.doors.people import current_actor, remember_session, settings
 from homechat.errors import Forbidden, HomeChatError, Invalid, LockedDown
-from homechat.household import actions
-from homechat.household.models import Invitation
+from homechat.household import founding, invitations, joining
+from homechat.household.models import Invitation, Newcomer
 from homechat.messages.sidebar import sidebar
 from homechat.rooms.queries import public_rooms
 from homechat.security.policy import HouseRight, house_right
@@ -43,6 +45,17 @@ class InvitationLine:
     max_uses: int
     state: str
     inviter_name: str
+    arrivals: list[str]
+
+
+@dataclass(frozen=True)
+class NewcomerLine:
+    """One line of the list of those who wait to be let in. inviter_name, note: None and "" without an invitation."""
+
+    person: PersonCard
+    asked_at: datetime
+    inviter_name: str | None
+    note: str
 
 
 @dataclass(frozen=True)
@@ -56,19 +69,24 @@ class Welcome:
 
 @blueprint.app_context_processor
 def _rights_for_every_page() -> dict[str, Any]:
-    return {"may_invite": lambda: actions.may_invite(current_actor())}
+    return {
+        "may_invite": lambda: invitations.may_invite(current_actor()),
+        "may_approve": lambda: joining.may_approve(current_actor()),
+        "newcomers_waiting": joining.how_many_wait,
+        "sign_up_is_open": joining.is_sign_up_open,
+    }
 
 
 @blueprint.get("/setup/<token>")
 def found(token: str) -> Page:
-    actions.check_setup_token(token)
+    founding.check_setup_token(token)
     return render_template("household/found.html", form={}, errors={})
 
 
 @blueprint.post("/setup/<token>")
 def found_now(token: str) -> Page:
     try:
-        admin, secret = actions.found_house(
+        admin, secret = founding.found_house(
             current_actor(), token, house_name=form_text("house_name"), new=_new_person()
         )
     except HomeChatError as error:
@@ -81,22 +99,29 @@ def found_now(token: str) -> Page:
     return remember_session(redirect(url_for("messages.index")), secret, admin)
 
 
+@blueprint.get("/join")
+def sign_up() -> Page:
+    return _join_page(None, form=MultiDict(), errors={})
+
+
+@blueprint.post("/join")
+def sign_up_now() -> Page:
+    return _join(None)
+
+
 @blueprint.get("/join/<token>")
 def join(token: str) -> Page:
-    lockdown.refuse_joining()
     return _join_page(token, form=MultiDict(), errors={})
 
 
 @blueprint.post("/join/<token>")
 def join_now(token: str) -> Page:
-    try:
-        user, secret = actions.join_house(current_actor(), token, _new_person())
-    except HomeChatError as error:
-        if error.status == 404 or isinstance(error, LockedDown):
-            raise
-        return _join_page(token, form=request.form, errors=errors_of(error)), error.status
-    session.clear()
-    return remember_session(redirect(url_for("messages.index")), secret, user)
+    return _join(token)
+
+
+@blueprint.get("/waiting")
+def waiting() -> Page:
+    return render_template("household/waiting.html")
 
 
 @blueprint.get("/invites")
@@ -108,7 +133,7 @@ def invites() -> Page:
 def invite() -> Page:
     actor = current_actor()
     try:
-        _row, token = actions.invite(
+        _row, token = invitations.invite(
             actor,
             role=_role(),
             room_ids=form_numbers("room_ids"),
@@ -118,19 +143,65 @@ def invite() -> Page:
         )
     except HomeChatError as error:
         return _invites_page(actor, form=request.form, errors=errors_of(error)), error.status
-    return _invites_page(actor, new_link=settings().origin + url_for("household.join", token=token))
+    return _invites_page(actor, new_token=token)
+
+
+@blueprint.post("/invites/<int:invitation_id>/again")
+def invite_again(invitation_id: int) -> Page:
+    actor = current_actor()
+    _row, token = invitations.invite_again(actor, invitation_id)
+    return _invites_page(actor, new_token=token)
 
 
 @blueprint.post("/invites/<int:invitation_id>/revoke")
 def revoke_invite(invitation_id: int) -> Page:
-    actions.revoke_invitation(current_actor(), invitation_id)
+    invitations.revoke_invitation(current_actor(), invitation_id)
     return redirect(url_for("household.invites"))
 
 
-def _join_page(token: str, *, form: MultiDict[str, str], errors: dict[str, str]) -> str:
-    invitation = actions.open_invitation(token)
-    welcome = Welcome(invitation.created_by.display_name, invitation.note, invitation.role)
-    return render_template("household/join.html", invitation=welcome, form=form, errors=errors)
+@blueprint.post("/newcomers/<int:user_id>/approve")
+def approve(user_id: int) -> Page:
+    joining.approve(current_actor(), user_id)
+    return redirect(url_for("household.invites", done="approved"))
+
+
+@blueprint.post("/newcomers/<int:user_id>/refuse")
+def refuse(user_id: int) -> Page:
+    joining.refuse_newcomer(current_actor(), user_id)
+    return redirect(url_for("household.invites", done="refused"))
+
+
+def _join(token: str | None) -> Page:
+    try:
+        joined = joining.join_house(current_actor(), _new_person(), invitation=token)
+    except HomeChatError as error:
+        if error.status == 404 or isinstance(error, LockedDown):
+            raise
+        return _join_page(token, form=request.form, errors=errors_of(error), status=error.status)
+    session.clear()
+    if joined.secret is None:
+        return redirect(url_for("household.waiting"))
+    return remember_session(redirect(url_for("messages.index")), joined.secret, joined.user)
+
+
+def _join_page(
+    token: str | None, *, form: MultiDict[str, str], errors: dict[str, str], status: int = 200
+) -> Page:
+    lockdown.refuse_joining()
+    if token is None and not joining.is_sign_up_open():
+        return render_template("household/by_invitation.html"), 403
+    welcome = None
+    if token is not None:
+        invitation = invitations.open_invitation(token)
+        welcome = Welcome(invitation.created_by.display_name, invitation.note, invitation.role)
+    page = render_template(
+        "household/join.html",
+        invitation=welcome,
+        waits=joining.newcomers_wait(),
+        form=form,
+        errors=errors,
+    )
+    return page, status
 
 
 def _invites_page(
@@ -138,18 +209,25 @@ def _invites_page(
     *,
     form: MultiDict[str, str] | None = None,
     errors: dict[str, str] | None = None,
-    new_link: str | None = None,
+    new_token: str | None = None,
 ) -> str:
-    if not actions.may_invite(actor):
+    if not invitations.may_invite(actor):
         raise Forbidden(_("You can't invite people. Ask whoever runs the house."))
+    rows = invitations.invitations_for(actor)
+    arrivals = invitations.arrivals_by_invitation(rows)
+    new_link = settings().origin + url_for("household.join", token=new_token) if new_token else None
     return render_template(
         "household/invites.html",
-        invitations=[_line(row) for row in actions.invitations_for(actor)],
+        newcomers=[_newcomer_line(row) for row in joining.newcomers(actor)]
+        if joining.may_approve(actor)
+        else [],
+        invitations=[_line(row, arrivals[row.id]) for row in rows],
         rooms=_rooms_to_open(actor),
         may_invite_admin=house_right(actor.role, HouseRight.INVITE_ADMIN),
         form=form or MultiDict({"hours": str(INVITATION_HOURS), "max_uses": "1"}),
         errors=errors or {},
         new_link=new_link,
+        done=request.args.get("done", ""),
     )
 
 
@@ -158,7 +236,17 @@ def _rooms_to_open(actor: Actor) -> list[object]:
     return [*public_rooms(actor), *mine]
 
 
-def _line(row: Invitation) -> InvitationLine:
+def _newcomer_line(row: Newcomer) -> NewcomerLine:
+    invitation = row.invitation
+    return NewcomerLine(
+        person=card_of(row.user),
+        asked_at=row.asked_at,
+        inviter_name=invitation.created_by.display_name if invitation is not None else None,
+        note=invitation.note if invitation is not None else "",
+    )
+
+
+def _line(row: Invitation, arrivals: list[User]) -> InvitationLine:
     return InvitationLine(
         id=row.id,
         role=row.role,
@@ -169,7 +257,14 @@ def _line(row: Invitation) -> InvitationLine:
         max_uses=row.max_uses,
         state=row.state(clock.now()),
         inviter_name=row.created_by.display_name,
+        arrivals=[_arrival(user) for user in arrivals],
     )
+
+
+def _arrival(user: User) -> str:
+    if user.standing == Standing.PENDING:
+        return _("%(name)s, who waits", name=user.display_name)
+    return user.display_name
 
 
 def _new_person() -> NewPerson:

@@ -8,7 +8,7 @@ from homechat import connection
 from homechat.config import Settings
 from homechat.database import is_sqlite
 from homechat.extensions import socketio
-from homechat.household.actions import new_setup_token
+from homechat.household.founding import new_setup_token
 from homechat.realtime import presence, revocation
 
 
@@ -24,9 +24,14 @@ def setup_link(app: Flask) -> str | None:
     token = new_setup_token()
     if token is None:
         return None
+    return link_to(app, "household.found", token=token)
+
+
+def link_to(app: Flask, endpoint: str, *, token: str) -> str:
+    """Return the public address of the page behind the secret `token`, for who asks at the shell."""
     settings: Settings = app.extensions["homechat_settings"]
     with app.test_request_context(base_url=settings.origin):
-        path = url_for("household.found", token=token)
+        path = url_for(endpoint, token=token)
     return f"{settings.origin}{settings.path_prefix}{path}"
 
 

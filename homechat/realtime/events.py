@@ -202,6 +202,14 @@ class PersonUpdated(ServerEvent):
     person: Json
 
 
+@dataclass(frozen=True)
+class NewcomerWaiting(ServerEvent):
+    """So many people wait now to be let into the house; told to those who may let them in."""
+
+    event_name = "newcomer:waiting"
+    count: int
+
+
 def announce(event: ServerEvent, to: Audience) -> None:
     """Tell `to` once the surrounding transaction is stored, and never when it is not."""
     on_commit(lambda: tell(event, to))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from homechat.actor import Role
+from homechat.actor import Actor, Role
 
 
 class RoomKind(StrEnum):
@@ -38,7 +38,9 @@ class HouseRight(StrEnum):
     INVITE = "invite"
     INVITE_ADMIN = "invite_admin"
     MANAGE_INVITATIONS = "manage_invitations"
+    APPROVE = "approve"
     CHANGE_ROLES = "change_roles"
+    MANAGE_PEOPLE = "manage_people"
     LOCK_DOWN = "lock_down"
 
 
@@ -66,7 +68,9 @@ HOUSE_RIGHTS: dict[HouseRight, frozenset[Role]] = {
     HouseRight.INVITE: frozenset({Role.ADMIN}),
     HouseRight.INVITE_ADMIN: frozenset({Role.ADMIN}),
     HouseRight.MANAGE_INVITATIONS: frozenset({Role.ADMIN}),
+    HouseRight.APPROVE: frozenset({Role.ADMIN}),
     HouseRight.CHANGE_ROLES: frozenset({Role.ADMIN}),
+    HouseRight.MANAGE_PEOPLE: frozenset({Role.ADMIN}),
     HouseRight.LOCK_DOWN: frozenset({Role.ADMIN}),
 }
 
@@ -84,6 +88,11 @@ class RoomFacts:
 def house_right(role: Role | None, right: HouseRight) -> bool:
     """Return whether somebody of `role` has `right` in the house; strangers have none."""
     return role is not None and role in HOUSE_RIGHTS[right]
+
+
+def may_in_house(actor: Actor, right: HouseRight) -> bool:
+    """Return whether the actor has `right` in the house: by role, and the operator in any case."""
+    return actor.is_trusted_operator or house_right(actor.role, right)
 
 
 def room_right(role: Role | None, right: RoomRight, *, room: RoomFacts, here: RoomRole | None) -> bool:

@@ -9,9 +9,10 @@ from homechat import settings
 from homechat.accounts import sessions
 from homechat.accounts.actions import NewPerson, create_person
 from homechat.accounts.models import User
-from homechat.actor import Actor, Role
+from homechat.actor import Actor, Door, Role
 from homechat.database import transaction
-from homechat.household.actions import invite, revoke_invitation
+from homechat.household.invitations import invite, revoke_invitation
+from homechat.household.joining import join_house
 from homechat.rooms.actions import archive_room, welcome_home
 from homechat.rooms.models import Room
 from homechat.security.policy import RoomKind
@@ -77,6 +78,7 @@ def furnish(house: House, now: datetime) -> Rooms:
     house.act(archive_room, house.actor("ada"), rooms.archived)
     _sign_in_elsewhere(house)
     _invite(house)
+    _let_wait(house)
     return rooms
 
 
@@ -237,3 +239,14 @@ def _invite(house: House) -> None:
     note = "Cousin Wolfgang-Maximilian and everybody he brings along"
     taken_back, _ = house.act(invite, ada, role=Role.MEMBER, note=note)
     house.act(revoke_invitation, ada, taken_back.id)
+
+
+def _let_wait(house: House) -> None:
+    """Open the door to everybody, with two who stand before it: one invited, one with too long a name."""
+    _row, token = house.act(invite, house.actor("ada"), role=Role.GUEST, note="For Lina's sleepover")
+    for setting in (settings.SIGN_UP_OPEN, settings.NEWCOMERS_WAIT):
+        house.act(settings.change, Actor.operator(), setting, True)
+    stranger = Actor.stranger(door=Door.PAGE)
+    house.act(join_house, stranger, NewPerson("lina", "Lina", PASSWORD), invitation=token)
+    name = "Maximiliane-Theodora Freifrau von Übersee"[:40]
+    house.act(join_house, stranger, NewPerson("maximiliane_theodora_1", name, PASSWORD))

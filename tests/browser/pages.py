@@ -11,10 +11,13 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, expect
 
 from homechat import settings
-from homechat.accounts import two_factor
+from homechat.accounts.queries import person_named
+from homechat.accounts.recovery import make_reset_link
+from homechat.accounts.revoking import forget_second_step
 from homechat.actor import Actor, Role
 from homechat.database import transaction
-from homechat.household.actions import invite, new_setup_token
+from homechat.household.founding import new_setup_token
+from homechat.household.invitations import invite
 from tests.browser.busy_house import Rooms, furnish
 from tests.browser.windows import Windows, windows_of
 from tests.conftest import GENEROUS_LIMITS, close
@@ -36,6 +39,10 @@ class Places:
         _row, token = self.house.act(invite, ada, role=Role.GUEST, note="We have a bed for you")
         return f"/join/{token}"
 
+    def reset(self) -> str:
+        ada, mina = self.house.actor("ada"), self.house.id_of("mina")
+        return f"/reset/{self.house.act(make_reset_link, ada, mina, clears_two_factor=True)}"
+
     def set_up(self) -> str:
         return f"/setup/{self.new_house.house.act(new_setup_token)}"
 
@@ -43,7 +50,7 @@ class Places:
         """Take Gus' second step away, and go to where it is set up."""
         self.house.act(settings.change, Actor.operator(), settings.TWO_FACTOR_REQUIRED, "nobody")
         with self.house.rows(), transaction():
-            two_factor.forget_factors(self.house.person("gus"))
+            forget_second_step(person_named("gus"))
         return "/me/two-factor"
 
     def second_step(self) -> str:
@@ -71,6 +78,7 @@ class Visit:
     who: str | None = "ada"
     then: Callable[[Page], object] = nothing
     is_refused: bool = False  # Then Chromium says so on the console.
+    is_new_house: bool = False
 
 
 def knock_wrongly(page: Page) -> None:
@@ -132,8 +140,14 @@ VISITS = {
     "sign-in-refused": Visit(
         "accounts.sign_in", lambda it: "/sign-in", who=None, then=knock_wrongly, is_refused=True
     ),
-    "founding": Visit("household.found", Places.set_up, who=None),
+    "founding": Visit("household.found", Places.set_up, who=None, is_new_house=True),
     "joining": Visit("household.join", Places.invitation, who=None),
+    "joining-uninvited": Visit("household.sign_up", lambda it: "/join", who=None),
+    "joining-closed": Visit(
+        "household.sign_up", lambda it: "/join", who=None, is_refused=True, is_new_house=True
+    ),
+    "waiting": Visit("household.waiting", lambda it: "/waiting", who=None),
+    "new-password": Visit("accounts.reset", Places.reset, who=None),
     "list": Visit("messages.index", lambda it: "/"),
     "conversation": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.home}", then=look_around),
     "conversation-of-two": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.direct}"),

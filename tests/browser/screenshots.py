@@ -87,7 +87,7 @@ def take_all(
         if not name.startswith(wanted):
             continue
         nobody_has_read(places.house, places.rooms.home, messages=3)
-        windows = places.new_house if name == "founding" else places.windows
+        windows = places.new_house if visit.is_new_house else places.windows
         key = (windows, visit.who)
         if key not in pages:
             pages[key] = window(windows, visit.who, evening, size=size, scheme=scheme)

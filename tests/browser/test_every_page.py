@@ -51,7 +51,7 @@ def loaded(
     """A page, loaded once for all tests that look at it, its size, and what it said on the console."""
     name, size = request.param.split()
     visit = VISITS[name]
-    windows = places.new_house if name == "founding" else places.windows
+    windows = places.new_house if visit.is_new_house else places.windows
     key = (size, visit.who, windows)
     if key not in open_pages:
         open_pages[key] = windows(visit.who, size=size)

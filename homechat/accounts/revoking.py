@@ -1,0 +1,75 @@
+"""Taking away, all at once, what lets somebody in: devices, API tokens, half-finished sign-ins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from homechat import audit, clock
+from homechat.accounts import sessions
+from homechat.accounts.models import User
+from homechat.accounts.proof_models import Challenge, Passkey, RecoveryCode, TotpSecret
+from homechat.accounts.token_models import ApiToken, TokenKind
+from homechat.actor import Actor
+from homechat.database import transaction
+from homechat.realtime import revocation
+
+
+@dataclass(frozen=True)
+class Revoked:
+    """How many devices and API tokens were ended."""
+
+    devices: int
+    tokens: int
+
+
+def shut_out(
+    actor: Actor, user_id: int, *, sentence: str, reason: str = "revoked", made_tokens: bool = False
+) -> Revoked:
+    """Within a transaction, sign a person out wherever they are, and end what they are half-way through.
+
+    sentence, reason: why, see `sessions.revoke_all`.  made_tokens: the tokens that they made by hand go as well, not
+    only those that came of signing in.
+    """
+    with transaction() as session:
+        devices = sessions.revoke_all(actor, user_id, sentence=sentence, reason=reason)
+        tokens = _revoke_tokens(actor, user_id, made_too=made_tokens)
+        # Whoever typed the right password a moment ago must not finish with it now.
+        session.execute(sa.delete(Challenge).where(Challenge.user_id == user_id))
+        revocation.disconnect_user(user_id, reason=reason, sentence=sentence)
+    return Revoked(devices, tokens)
+
+
+def forget_second_step(user: User, *, keep_passkeys: bool = False) -> bool:
+    """Within a transaction, have the password alone do again: the app's secret, recovery codes and passkeys are gone.
+
+    Return whether there was anything to forget.
+    """
+    had_one = user.two_factor_since is not None
+    factors = (TotpSecret, RecoveryCode) if keep_passkeys else (TotpSecret, RecoveryCode, Passkey)
+    with transaction() as session:
+        for table in factors:
+            had_one |= _deleted(session.execute(sa.delete(table).where(table.user_id == user.id)))
+        user.two_factor_since = None
+        session.flush()
+    return had_one
+
+
+def _revoke_tokens(actor: Actor, user_id: int, *, made_too: bool) -> int:
+    """End the tokens that belong to a person, those by which a bot of theirs acts among them."""
+    with transaction() as session:
+        query = sa.select(ApiToken).where(ApiToken.created_by_id == user_id, ApiToken.revoked_at.is_(None))
+        if not made_too:
+            query = query.where(ApiToken.kind == TokenKind.SIGN_IN)
+        tokens = session.scalars(query).all()
+        for token in tokens:
+            token.revoked_at = clock.now()
+            audit.record(actor, audit.Action.API_TOKEN_REVOKED, subject=f"token:{token.id}")
+        session.flush()
+    return len(tokens)
+
+
+def _deleted(result: sa.Result[Any]) -> bool:
+    return isinstance(result, sa.CursorResult) and result.rowcount > 0
