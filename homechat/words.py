@@ -20,7 +20,7 @@ Every page carries them as JSON in `data-words`, and static/js/lib/words.js says
                 it took too long), `known` (this device has one already), `failed`
 - connection.*  the pill: `connecting`, `offline`, `back`, `outdated`, `reload`, `ended` (for no reason we know)
 - ended.*       the pill's last word, by the reason of session:ended: `signed_out`, `revoked`, `role_changed`,
-                `password_changed`
+                `password_changed`, `locked_down`
 - newcomers.*   beside the way to invitations: `waiting` {count}
 """
 
@@ -94,6 +94,7 @@ def words() -> dict[str, str | Plurals]:
         "ended.revoked": _("This device was signed out."),
         "ended.role_changed": _("What you may do here has changed."),
         "ended.password_changed": _("The password was changed. Please sign in again."),
+        "ended.locked_down": _("The house is closed for a while."),
         "newcomers.waiting": _plural("{count} person waits to be let in", "{count} people wait to be let in"),
     }
 

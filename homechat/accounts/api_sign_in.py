@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_babel import gettext as _
 
-from homechat import audit
+from homechat import audit, lockdown
 from homechat.accounts import api_tokens, lockout
 from homechat.accounts.device_names import device_name
 from homechat.accounts.models import User
@@ -22,6 +22,7 @@ def sign_in(actor: Actor, *, username: str, password: str, code: str) -> tuple[U
     Raises as `accounts/sign_in.py: prove_all` does.
     """
     user = prove_all(actor, username=username, password=password, code=code)
+    lockdown.refuse_token(Role(user.role))
     with transaction() as session:
         user = session.get_one(User, user.id)
         lockout.forget_failures(actor, user)

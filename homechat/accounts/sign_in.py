@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
-from homechat import audit
+from homechat import audit, lockdown
 from homechat.accounts import (
     challenges,
     lockout,
@@ -53,7 +53,7 @@ def sign_in(actor: Actor, *, username: str, password: str) -> Admitted | HalfWay
     """Take a name and a password; return who is in, or what is missing.
 
     Raises Unauthenticated with one sentence for every cause, after one and the same work; Waiting for somebody who has
-    yet to be let in; TooMany past the limits.
+    yet to be let in; LockedDown for who has to wait; TooMany past the limits.
     """
     user = _check_password(actor, username, password)
     if user.two_factor_since is not None:
@@ -151,6 +151,7 @@ def enrol(actor: Actor, secret: str, code: str) -> Admitted:
     """Set up the second step that the house wants, and come in. Raises Invalid for a wrong code, Unauthenticated."""
     limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
     user = whose_enrolment(secret)
+    lockdown.refuse(Role(user.role))  # Before anything is set up: their recovery codes would never be shown.
     newcomer = actor.acting_as(user.id, Role(user.role))
     codes = two_factor.confirm(newcomer, user, code)
     with transaction():
@@ -213,6 +214,7 @@ def _check_password(actor: Actor, username: str, password: str) -> User:
     refusal = _judge(actor, user, is_right=is_right)
     if refusal is not None or user is None:
         raise refusal or _refusal()
+    lockdown.refuse(Role(user.role))
     if stored is not None and passwords.needs_rehash(stored):
         _store_password_hash(user.id, passwords.hash_password(password))
     return user
@@ -242,6 +244,7 @@ def _waits(actor: Actor, user: User) -> bool:
 
 def _admit(actor: Actor, user: User) -> Admitted:
     with transaction():
+        lockdown.refuse(Role(user.role))
         lockout.forget_failures(actor, user)
         return Admitted(user, sessions.open_session(actor, user))
 

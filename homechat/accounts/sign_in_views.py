@@ -15,7 +15,7 @@ from homechat.accounts.views import Page, asked, blueprint
 from homechat.doors.forms import errors_of, form_text
 from homechat.doors.people import challenge_secret, current_actor, remember_challenge, remember_session
 from homechat.doors.replies import safe_path
-from homechat.errors import HomeChatError, Unauthenticated, Waiting
+from homechat.errors import HomeChatError, LockedDown, Unauthenticated, Waiting
 
 NEXT_STEPS = {Purpose.SECOND_STEP: "accounts.second_step", Purpose.ENROLMENT: "accounts.enrol"}
 
@@ -35,6 +35,8 @@ def sign_in_now() -> Page:
         )
     except Waiting as error:
         return render_template("accounts/waiting.html", sentence=error.message), error.status
+    except LockedDown:
+        raise
     except HomeChatError as error:
         form = {"username": request.form.get("username", "")}
         page = render_template("accounts/sign_in.html", form=form, errors=errors_of(error), next=_wanted())
@@ -73,6 +75,8 @@ def second_step() -> Page:
 def second_step_now() -> Page:
     try:
         admitted = signing.second_step(current_actor(), challenge_secret(), form_text("code"))
+    except LockedDown:
+        raise
     except HomeChatError as error:
         return _second_step_page(errors_of(error)), error.status
     return _come_in(admitted, redirect(_wanted() or url_for("messages.index")))
@@ -106,6 +110,8 @@ def enrol_now() -> Page:
         admitted = signing.enrol(current_actor(), challenge_secret(), form_text("code"))
     except Unauthenticated:
         return redirect(url_for("accounts.sign_in"))
+    except LockedDown:
+        raise
     except HomeChatError as error:
         return _enrol_page(errors_of(error)), error.status
     return _come_in_with_codes(admitted)

@@ -16,7 +16,15 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from homechat.accounts import passkey_answers
-from homechat.errors import Broken, HomeChatError, StepUpNeeded, TooMany, Unauthenticated, Unavailable
+from homechat.errors import (
+    Broken,
+    HomeChatError,
+    LockedDown,
+    StepUpNeeded,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
 from homechat.locales import LOCALES
 
 log = logging.getLogger(__name__)
@@ -63,12 +71,28 @@ def _error_reply(error: HomeChatError) -> Reply:
         return _ask_who_it_is(error)
     if isinstance(error, Unauthenticated):
         return "", 303, {"Location": url_for("accounts.sign_in")}
+    if isinstance(error, LockedDown):
+        return _closed_page(error), error.status, headers
     return (
         render_template(
             "errors/error.html", code=error.status, title=_title(error.status), sentence=error.message
         ),
         error.status,
         headers,
+    )
+
+
+def _closed_page(error: LockedDown) -> str:
+    """Return the page of somebody who has to wait; it goes on to where they wanted to when the house opens."""
+    here = request.full_path if request.query_string else request.path
+    onward = request.script_root + here if request.method == "GET" else url_for("messages.index")
+    return render_template(
+        "errors/locked_down.html",
+        title=_title(error.status),
+        sentence=error.message,
+        reason=error.reason,
+        until=error.until,
+        onward=onward,
     )
 
 
@@ -140,6 +164,7 @@ def _title(status: int) -> str:
         403: _("Not allowed"),
         404: _("Not here"),
         409: _("That changed"),
+        423: _("Closed for now"),
         429: _("A little slower"),
     }.get(status, _("That didn't work"))
 
