@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
 from homechat import clock
+from homechat.actor import Role
 from homechat.database import Base, UtcDateTime
 
 
@@ -41,5 +42,5 @@ class Lockdown(Base):
     lifted_by_id: Mapped[int | None]
 
 
-def refuse_token() -> None:
-    """Raise LockedDown while no API token works."""
+def refuse_token(role: Role | None = None) -> None:
+    """Raise LockedDown while no API token works for somebody of `role`."""

@@ -137,10 +137,16 @@ def sign_out(actor: Actor) -> None:
         audit.record(actor, action, subject=f"token:{row.id}")
 
 
-def end_apps(actor: Actor, user_id: int) -> int:
-    """Within a transaction, sign a person out in every app that signed in by name and password; return how many."""
+def end_tokens(actor: Actor, user_id: int, *, made_too: bool = False) -> int:
+    """Within a transaction, sign a person out in every app that signed in by name and password; return how many.
+
+    made_too: the tokens that they made by hand end as well, those of their bots among them.
+    """
+    query = _apps(user_id)
+    if made_too:
+        query = sa.select(ApiToken).where(ApiToken.created_by_id == user_id, ApiToken.revoked_at.is_(None))
     with transaction() as session:
-        rows = session.scalars(_apps(user_id)).all()
+        rows = session.scalars(query).all()
         for row in rows:
             _end(row)
             audit.record(actor, audit.Action.API_TOKEN_REVOKED, subject=f"token:{row.id}")

@@ -7,11 +7,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from homechat import audit, clock
 from homechat.accounts import sessions
+from homechat.accounts.api_tokens import end_tokens
 from homechat.accounts.models import User
 from homechat.accounts.proof_models import Challenge, Passkey, RecoveryCode, TotpSecret
-from homechat.accounts.token_models import ApiToken, TokenKind
 from homechat.actor import Actor
 from homechat.database import transaction
 from homechat.realtime import revocation
@@ -35,7 +34,7 @@ def shut_out(
     """
     with transaction() as session:
         devices = sessions.revoke_all(actor, user_id, sentence=sentence, reason=reason)
-        tokens = _revoke_tokens(actor, user_id, made_too=made_tokens)
+        tokens = end_tokens(actor, user_id, made_too=made_tokens)
         # Whoever typed the right password a moment ago must not finish with it now.
         session.execute(sa.delete(Challenge).where(Challenge.user_id == user_id))
         revocation.disconnect_user(user_id, reason=reason, sentence=sentence)
@@ -55,20 +54,6 @@ def forget_second_step(user: User, *, keep_passkeys: bool = False) -> bool:
         user.two_factor_since = None
         session.flush()
     return had_one
-
-
-def _revoke_tokens(actor: Actor, user_id: int, *, made_too: bool) -> int:
-    """End the tokens that belong to a person, those by which a bot of theirs acts among them."""
-    with transaction() as session:
-        query = sa.select(ApiToken).where(ApiToken.created_by_id == user_id, ApiToken.revoked_at.is_(None))
-        if not made_too:
-            query = query.where(ApiToken.kind == TokenKind.SIGN_IN)
-        tokens = session.scalars(query).all()
-        for token in tokens:
-            token.revoked_at = clock.now()
-            audit.record(actor, audit.Action.API_TOKEN_REVOKED, subject=f"token:{token.id}")
-        session.flush()
-    return len(tokens)
 
 
 def _deleted(result: sa.Result[Any]) -> bool:

@@ -173,4 +173,4 @@ def _turn_on(actor: Actor, user: User, *, by: str) -> None:
 def _sign_out_others(actor: Actor, user: User) -> None:
     sentence = _("How you sign in was changed. Please sign in again.")
     sessions.revoke_all(actor, user.id, reason="revoked", sentence=sentence, except_id=actor.session_id)
-    api_tokens.end_apps(actor, user.id)
+    api_tokens.end_tokens(actor, user.id)
