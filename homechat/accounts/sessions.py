@@ -152,7 +152,7 @@ def revoke_others(actor: Actor) -> int:
     """End every device of the actor but the one at hand, and every app; return how many were ended."""
     sentence = _("This device was signed out from another one.")
     with transaction():
-        apps = api_tokens.end_apps(actor, actor.person_id)
+        apps = api_tokens.end_tokens(actor, actor.person_id)
         return apps + revoke_all(actor, actor.person_id, sentence=sentence, except_id=actor.session_id)
 
 

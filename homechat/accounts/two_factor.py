@@ -186,7 +186,7 @@ def sign_out_others(actor: Actor, user: User) -> None:
     """Within a transaction, end every device of `user` but the one at hand."""
     sentence = _("How you sign in was changed. Please sign in again.")
     sessions.revoke_all(actor, user.id, reason="revoked", sentence=sentence, except_id=actor.session_id)
-    api_tokens.end_apps(actor, user.id)
+    api_tokens.end_tokens(actor, user.id)
 
 
 def _who_may_turn_off(actor: Actor) -> User:
