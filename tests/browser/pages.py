@@ -153,6 +153,29 @@ def ask_to_leave(page: Page) -> None:
     page.get_by_text("Leave", exact=True).click()
 
 
+def fill_in_token(page: Page, name: str) -> None:
+    page.get_by_label("What is it for?").fill(name)
+    page.get_by_label("Read conversations").check()
+    page.get_by_label("Write messages").check()
+    page.get_by_label("Only in some rooms").check()
+    page.locator("[name=room_ids]").first.check()
+
+
+def make_a_token(page: Page) -> None:
+    fill_in_token(page, "Home Assistant in the hall, with all its lights and switches")
+    page.get_by_label("It acts as a bot").check()
+    page.get_by_role("button", name="Make the token").click()
+    expect(page.get_by_label("The token is ready").get_by_role("textbox")).to_be_visible()
+    page.locator(".line .fold__summary").first.click()
+
+
+def ask_for_nothing(page: Page) -> None:
+    page.get_by_label("What is it for?").fill("Nothing at all")
+    page.get_by_label("Only in some rooms").check()
+    page.get_by_role("button", name="Make the token").click()
+    expect(page.locator(".field__error").first).to_be_visible()
+
+
 VISITS = {
     "sign-in": Visit("accounts.sign_in", lambda it: "/sign-in", who=None),
     "sign-in-refused": Visit(
@@ -205,6 +228,10 @@ VISITS = {
     "is-it-you": Visit("accounts.confirm", lambda it: "/confirm"),
     "history": Visit("household.history", lambda it: "/me/history"),
     "is-it-you-with-passkey": Visit("accounts.confirm", lambda it: it.with_passkey("/confirm"), who="ben"),
+    "tokens": Visit("household.tokens", lambda it: "/me/tokens", then=make_a_token),
+    "tokens-refused": Visit(
+        "household.tokens", lambda it: "/me/tokens", then=ask_for_nothing, is_refused=True
+    ),
     "not-found": Visit("", lambda it: "/rooms/999999", is_refused=True),
 }
 
