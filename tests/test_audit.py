@@ -20,16 +20,17 @@ from sqlalchemy.exc import DatabaseError
 
 from homechat import audit, clock, settings
 from homechat.accounts.models import LoginSession, User
+from homechat.accounts.recovery import make_reset_link
 from homechat.actor import Actor, Door, Role
 from homechat.audit import Action, AuditChain, AuditLog, Break, Filters, chain
 from homechat.database import transaction
 from homechat.household.founding import new_setup_token
 from homechat.household.invitations import invite
 from homechat.household.models import Invitation
-from homechat.household.people import change_role
+from homechat.household.people import change_role, lock_person, sign_out_everywhere, unlock_person
 from homechat.rooms.models import Room
 from homechat.security.policy import RoomKind
-from tests.attempts import everything_in
+from tests.attempts import everything_in, somebody_waiting
 from tests.conftest import close
 from tests.house import PASSWORD, Browser, House
 from tests.server_process import ROOT, environment, prepare_house, run_flask
@@ -242,6 +243,32 @@ def add_and_remove_member(house: House) -> list[Expected]:
     ]
 
 
+def answer_at_the_door(house: House) -> list[Expected]:
+    pia, otto = somebody_waiting(house, "pia"), somebody_waiting(house, "otto")
+    browser = house.client("ada")
+    begin(house)
+    for _ in range(2):
+        post(browser, f"/newcomers/{pia}/approve")
+        post(browser, f"/newcomers/{otto}/refuse")
+    return [
+        Expected(Action.PERSON_APPROVED, f"user:{pia}", "ada"),
+        Expected(Action.PERSON_REFUSED, f"user:{otto}", "ada"),
+    ]
+
+
+def reset_password(house: House) -> list[Expected]:
+    house.client("gus")
+    link = f"/reset/{house.act(make_reset_link, Actor.operator(), house.id_of('gus'))}"
+    device = device_of(house, "gus")
+    begin(house)
+    for _ in range(2):
+        post(house.client(), link, {"password": "three calm herons"}, form_on="/sign-in")
+    return [
+        Expected(Action.PASSWORD_RESET, f"user:{house.id_of('gus')}", None),
+        Expected(Action.SESSION_REVOKED, f"session:{device}", None),
+    ]
+
+
 def begin(house: House) -> None:
     """What was written so far was preparation."""
     house.app.extensions["test_began_at"] = newest(house)
@@ -262,6 +289,8 @@ PAGES: list[Callable[[House], list[Expected]]] = [
     archive_room,
     join_and_leave_room,
     add_and_remove_member,
+    answer_at_the_door,
+    reset_password,
 ]
 
 
@@ -354,6 +383,8 @@ def test_every_action_there_is_has_been_seen_here_as_the_document_says(house: Ho
     for act in PAGES:
         act(house)
     house.act(change_role, Actor.operator(), house.id_of("cleo"), Role.GUEST)
+    for care in (lock_person, unlock_person, sign_out_everywhere):
+        house.act(care, Actor.operator(), house.id_of("cleo"))
     house.act(settings.change, house.actor("ada"), settings.MEMBERS_INVITE, True)
     house.act(audit.export, house.actor("ada"), Filters(), form="csv", names={})
     let_old_entries_go(house)

@@ -80,14 +80,15 @@ def join_house(
         newcomer = actor.acting_as(user.id, Role(user.role))
         if way is not None:
             way.uses += 1
-            audit.record(newcomer, audit.Action.INVITE_USED, subject=f"invitation:{way.id}")
         if waits:
             session.add(Newcomer(user_id=user.id, invitation_id=way.id if way is not None else None))
             session.flush()
             _tell_how_many_wait()
-            return Joined(user, None)
-        _show_in(newcomer, user, way)
-        return Joined(user, let_in(actor, user))
+        else:
+            _show_in(newcomer, user, way)
+        if way is not None:
+            audit.record(newcomer, audit.Action.INVITE_USED, subject=f"invitation:{way.id}")
+        return Joined(user, None if waits else let_in(actor, user))
 
 
 def newcomers_wait() -> bool:
