@@ -7,10 +7,21 @@ from flask import Flask
 from homechat.cli.audit_log import audit_group
 from homechat.cli.house import config_group, house_group, prepare, setup_link
 from homechat.cli.invites import invite_group
+from homechat.cli.lockdown import lockdown
 from homechat.cli.people import user
 from homechat.cli.secrets import secrets_group
 
-COMMANDS = (prepare, setup_link, config_group, house_group, user, invite_group, audit_group, secrets_group)
+COMMANDS = (
+    prepare,
+    setup_link,
+    config_group,
+    house_group,
+    user,
+    invite_group,
+    audit_group,
+    secrets_group,
+    lockdown,
+)
 
 
 def install(app: Flask) -> None:
