@@ -25,7 +25,7 @@ OPERATOR = Actor.operator()
 
 
 def use_every_lock(house: House) -> None:
-    """Do each thing with accounts, tokens and lockdowns that is written down: by its page or command where it has one."""
+    """Do each thing with accounts, tokens and lockdowns that is written down."""
     second_step(house)
     passkeys(house)
     tokens(house)
