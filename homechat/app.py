@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from homechat import api, cli, config, connection, context, lockdown, paths
+from homechat import admin, api, cli, config, connection, context, lockdown, paths
 from homechat.accounts import proof_models, sign_in_views, token_models, two_factor_views
 from homechat.accounts.api_requests import ReadCounts
 from homechat.accounts.views import blueprint as accounts
