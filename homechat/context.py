@@ -9,7 +9,7 @@ from flask_babel import get_locale
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
-from homechat import settings
+from homechat import qr, settings
 from homechat.accounts.actions import DISPLAY_NAME_MAX_CHARACTERS, USERNAME_CHARACTERS
 from homechat.accounts.cards import card_of
 from homechat.config import Settings
@@ -71,6 +71,7 @@ def _variables() -> dict[str, Any]:
         "direction": direction_of(locale),
         "contract_version": CONTRACT_VERSION,
         "words": words,
+        "qr_svg": qr.svg,
         "form_limits": _form_limits(),
     }
 

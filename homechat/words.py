@@ -10,6 +10,10 @@ Every page carries them as JSON in `data-words`, and static/js/lib/words.js says
 - history.*     loading upwards: `loading`, `failed`
 - composer.*    the counter near the limit: `left` {count}, `too_many` {count}
 - typing.*      `one` {name}, `two` {first} {second}, `several`
+- password.*    at a password's field: `show` (a button), `caps_lock`
+- strength.*    under a new password: how good it is, `refused`, `fair`, `good`, `strong`; why it will be refused,
+                `short` {count}, `long` {count}, `pattern`, `name`, `common`; what would help, `add_word`,
+                `add_characters`
 - link.*        beside a link to pass on: `copy`, `copied`, `by_hand` (when copying failed), `share`
 - device.*      a sign-in on a new device: `added` {device}, `look`
 - connection.*  the pill: `connecting`, `offline`, `back`, `outdated`, `reload`, `ended` (for no reason we know)
@@ -55,6 +59,19 @@ def words() -> dict[str, str | Plurals]:
         "typing.one": _("{name} is writing…"),
         "typing.two": _("{first} and {second} are writing…"),
         "typing.several": _("Several people are writing…"),
+        "password.show": _("Show"),
+        "password.caps_lock": _("Caps lock is on."),
+        "strength.refused": _("Not yet."),
+        "strength.fair": _("It will do."),
+        "strength.good": _("Good."),
+        "strength.strong": _("Strong."),
+        "strength.short": _plural("{count} more character, please.", "{count} more characters, please."),
+        "strength.long": _plural("It is {count} character too long.", "It is {count} characters too long."),
+        "strength.pattern": _("That is a simple pattern. Use a few words in a row."),
+        "strength.name": _("It is too close to a name that others know. Use a few words in a row."),
+        "strength.common": _("It is one of the first that others would try. Use a few words in a row."),
+        "strength.add_word": _("Add another word."),
+        "strength.add_characters": _("Add a few more characters."),
         "link.copy": _("Copy"),
         "link.copied": _("Copied"),
         "link.by_hand": _("That didn't work. The link is selected, so you can copy it yourself."),

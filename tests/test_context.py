@@ -91,7 +91,8 @@ def test_forms_have_the_limits_that_the_settings_give(cast_folder: Path, tmp_pat
 
     assert 'data-max-length="500"' in room
     assert re.search(r'<textarea [^>]*maxlength="500"', room)
-    assert re.search(r'<input [^>]*name="password"[^>]* minlength="12" maxlength="100"', me)
+    assert re.search(r'<input [^>]*name="password"[^>]* minlength="12"', me)
+    assert 'data-at-least="12" data-at-most="100"' in me
     assert "At least 12 characters." in me
     close(house)
 

@@ -53,6 +53,7 @@ SIGNS = {
     "line-strong": ["ground", "ground-raised", "ground-field"],
     "good": ["ground-side", "ground-raised", "ground-current"],
     "danger": ["ground-raised"],
+    "fair": ["ground-raised"],
     "words-link": ["bubble-own"],
     "words-quiet": ["line"],
     "lamp-bright": ["mark"],

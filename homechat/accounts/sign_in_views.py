@@ -92,7 +92,7 @@ def _enrol_page(errors: dict[str, str] | None = None) -> str:
     return render_template(
         "accounts/enrol.html",
         setup=setup,
-        qr_code=qr.svg(setup.address, _("QR code for your authenticator app")),
+        qr_code=qr.svg(setup.address, label=_("QR code for your authenticator app")),
         errors=errors or {},
         next=_wanted(),
     )

@@ -79,7 +79,7 @@ def _page(errors: dict[str, str] | None = None) -> str:
         "accounts/two_factor.html",
         state=state,
         setup=setup,
-        qr_code=qr.svg(setup.address, _("QR code for your authenticator app")) if setup else "",
+        qr_code=qr.svg(setup.address, label=_("QR code for your authenticator app")) if setup else "",
         errors=errors or {},
         is_fresh=step_up.is_fresh(current_actor()),
     )

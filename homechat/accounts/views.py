@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -12,6 +13,7 @@ from flask import Blueprint, redirect, render_template, request, session, url_fo
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
+from homechat import pages
 from homechat.accounts import actions, api_tokens, devices, recovery, sessions, two_factor
 from homechat.accounts.device_names import device_name
 from homechat.accounts.models import COLOR_COUNT, LoginSession
@@ -19,6 +21,8 @@ from homechat.doors.forms import errors_of, form_number, form_text
 from homechat.doors.people import current_actor, forget_session, remember_session
 from homechat.errors import HomeChatError, Invalid, Unavailable
 from homechat.locales import LOCALES
+from homechat.offload import in_native_thread
+from homechat.security.common_passwords import shortlist
 
 blueprint = Blueprint("accounts", __name__)
 
@@ -45,12 +49,27 @@ def _news_for_every_page() -> dict[str, Any]:
     return {"new_devices": lambda: [_device(row) for row in devices.new_devices(current_actor())]}
 
 
+@blueprint.app_context_processor
+def _help_with_passwords() -> dict[str, Any]:
+    return {"common_passwords_url": lambda: url_for("accounts.common_passwords", version=shortlist().version)}
+
+
 @blueprint.post("/sign-out")
 def sign_out() -> Page:
     with suppress(Unavailable):  # Even where nothing can be stored: this browser forgets who was here.
         sessions.sign_out(current_actor())
     session.clear()
     return forget_session(redirect(url_for("accounts.sign_in")))
+
+
+@blueprint.get("/common-passwords/<version>.txt")
+def common_passwords(version: str) -> Response:
+    is_current = version == shortlist().version
+    return pages.reply_with(
+        _packed_shortlist(),
+        media_type=pages.TYPES[".txt"],
+        cache_control=pages.FOR_EVER if is_current else "no-cache",
+    )
 
 
 @blueprint.get("/me")
@@ -133,6 +152,11 @@ def _reset_page(token: str, *, errors: dict[str, str] | None = None) -> str:
     return render_template(
         "accounts/reset.html", whose=link.user, clears=link.clears_two_factor, errors=errors or {}
     )
+
+
+@cache
+def _packed_shortlist() -> pages.Packed:
+    return in_native_thread(pages.packed, shortlist().words)
 
 
 def _me(*, errors: dict[str, str] | None = None, form: dict[str, Any] | None = None, saved: str = "") -> str:

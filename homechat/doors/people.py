@@ -23,6 +23,7 @@ BROWSER_COOKIE_LIFE = timedelta(days=400)  # Longer than which browsers keep no 
 
 PUBLIC_ENDPOINTS = frozenset(
     {
+        "accounts.common_passwords",
         "accounts.sign_in",
         "accounts.sign_in_now",
         "accounts.second_step",

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from itertools import islice
 from pathlib import Path
 
 from homechat.offload import in_native_thread
 
 WORD_CHARACTERS_MIN = 3
+# What fits into 60 kB on its way to a browser: so many of the leaked passwords, so many of each list of words.
+SHORTLIST_PASSWORDS = 10_000
+SHORTLIST_WORDS = 2_000
+
+
+@dataclass(frozen=True)
+class Shortlist:
+    """The first of the first, for browsers to tell people while they type.
+
+    words: in small letters, sorted, one a line.  version: of 16 characters, another one for other words.
+    """
+
+    words: bytes
+    version: str
 
 
 def is_common(word: str) -> bool:
@@ -16,12 +33,21 @@ def is_common(word: str) -> bool:
     return len(word) >= WORD_CHARACTERS_MIN and "," not in word and f",{word}," in _list()
 
 
-@cache
+def shortlist() -> Shortlist:
+    """Return the entries that browsers get. Whatever is on it, `is_common` knows too."""
+    return _lists()[1]
+
+
 def _list() -> str:
-    return in_native_thread(_read_list)
+    return _lists()[0]
 
 
-def _read_list() -> str:
+@cache
+def _lists() -> tuple[str, Shortlist]:
+    return in_native_thread(_read_lists)
+
+
+def _read_lists() -> tuple[str, Shortlist]:
     # One string of 0.8 MB, searched in a millisecond; a set of the same words would hold 8 MB for good. All
     # lists, because each word is only in the one where it ranks highest: "elizabeth" is a name there, and no
     # password. The file is read by itself, as importing the package builds tables that we never use.
@@ -34,5 +60,16 @@ def _read_list() -> str:
         raise RuntimeError(f"the list of common passwords is not at {file}")
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
-    words = (word for words in module.FREQUENCY_LISTS.values() for word in words)
-    return f",{','.join(word for word in words if len(word) >= WORD_CHARACTERS_MIN)},"
+    lists: dict[str, list[str]] = module.FREQUENCY_LISTS
+    words = (word for words in lists.values() for word in words)
+    return f",{','.join(word for word in words if len(word) >= WORD_CHARACTERS_MIN)},", _shortened(lists)
+
+
+def _shortened(lists: dict[str, list[str]]) -> Shortlist:
+    chosen: set[str] = set()
+    for name, words in lists.items():
+        chosen.update(islice(words, SHORTLIST_PASSWORDS if name == "passwords" else SHORTLIST_WORDS))
+    kept = (word for word in chosen if len(word) >= WORD_CHARACTERS_MIN and "," not in word)
+    # Sorted, because neighbours that begin alike compress to half.
+    text = "\n".join(sorted(kept)).encode()
+    return Shortlist(words=text, version=hashlib.sha256(text).hexdigest()[:16])

@@ -8,6 +8,7 @@ import "./elements/device-news.js";
 import "./elements/message-composer.js";
 import "./elements/message-list.js";
 import "./elements/newcomer-badge.js";
+import "./elements/password-field.js";
 import "./elements/room-list.js";
 import "./elements/theme-switch.js";
 import "./elements/typing-line.js";

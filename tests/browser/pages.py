@@ -109,6 +109,11 @@ def turn_second_lock_on_and_look(page: Page) -> None:
     unfold(page)
 
 
+def choose_a_password(page: Page) -> None:
+    page.get_by_label("Password").fill("seven calm herons")
+    expect(page.locator(".strength__bar[data-step='3']")).to_be_visible()
+
+
 def ask_too_much(page: Page) -> None:
     page.get_by_label("For how many people").fill("70")
     page.locator("form", has_text="Make the link").evaluate("it => { it.noValidate = true; }")
@@ -141,7 +146,7 @@ VISITS = {
         "accounts.sign_in", lambda it: "/sign-in", who=None, then=knock_wrongly, is_refused=True
     ),
     "founding": Visit("household.found", Places.set_up, who=None, is_new_house=True),
-    "joining": Visit("household.join", Places.invitation, who=None),
+    "joining": Visit("household.join", Places.invitation, who=None, then=choose_a_password),
     "joining-uninvited": Visit("household.sign_up", lambda it: "/join", who=None),
     "joining-closed": Visit(
         "household.sign_up", lambda it: "/join", who=None, is_refused=True, is_new_house=True

@@ -19,6 +19,7 @@ from tests.house import copy_house
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 NOT_PAGES = {
+    "accounts.common_passwords",
     *("pages.static_file", "pages.service_worker", "pages.manifest", "health.up", "health.health"),
     *("messages.history", "messages.changes", "messages.sidebar_state"),
 }
@@ -132,6 +133,10 @@ def test_every_control_is_large_enough_for_a_finger(page: Page) -> None:
     assert page.evaluate(TOO_SMALL) == []
 
 
+def test_password_managers_find_what_they_look_for(page: Page) -> None:
+    assert page.evaluate(HARD_FOR_PASSWORD_MANAGERS) == []
+
+
 def test_the_keyboard_reaches_everything_and_shows_where_it_is(page: Page) -> None:
     page.locator("#main").focus()
     page.evaluate("window.stops = []")
@@ -204,6 +209,21 @@ TOO_SMALL = """
     return width < 44 || height < 44;
   })
   .map((it) => `${it.outerHTML.slice(0, 120)} ${it.offsetWidth}x${it.offsetHeight}`)
+"""
+
+# Forms with a password that a password manager would not understand, or that would cut off what it fills in.
+HARD_FOR_PASSWORD_MANAGERS = """
+() => [...document.querySelectorAll("input[type=password], input[autocomplete*=password], input[inputmode=numeric]")]
+  .filter((it) => {
+    const isCode = it.autocomplete === "one-time-code";
+    const [name, ...more] = [...it.form.elements].filter((each) => each.autocomplete === "username");
+    const isNamed = name && !more.length && name.compareDocumentPosition(it) === Node.DOCUMENT_POSITION_FOLLOWING;
+    if (isCode) return it.type === "password";
+    if (it.type !== "password") return it.autocomplete.includes("password");
+    const isKnown = ["current-password", "new-password"].includes(it.autocomplete);
+    return !isKnown || !isNamed || it.maxLength !== -1 || !it.closest("password-field");
+  })
+  .map((it) => it.outerHTML)
 """
 
 LOOKS = """
