@@ -30,7 +30,7 @@ from homechat.security import field_encryption
 from homechat.security.headers import init_headers
 from homechat.security.limits import init_limits
 
-FEATURES = (pages, health, accounts, household, messages, rooms, api.blueprint)
+FEATURES = (pages, health, accounts, household, messages, rooms, admin.blueprint, api.blueprint)
 # Imported for what they connect to: events, and signals of features further down.
 LISTENERS = (messages_sockets, messages_listeners, rooms_listeners)
 # Imported for the pages that they add to a feature's own.

@@ -90,7 +90,7 @@ def all_locked_out() -> dict[int, datetime]:
         .where(SignInFailures.locked_until > clock.now())
         .group_by(SignInFailures.user_id)
     )
-    return {user_id: until for user_id, until in db.session.execute(query)}
+    return {user_id: until for user_id, until in db.session.execute(query) if until is not None}
 
 
 def _count_failure(actor: Actor, user: User) -> None:

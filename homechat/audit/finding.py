@@ -189,7 +189,14 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
 
 def _needs_looking(filters: Filters) -> bool:
     """Whether some of it is in no index in the order of the entries."""
-    looked_for = (filters.door, filters.address, filters.since, filters.until, filters.subject, filters.without)
+    looked_for = (
+        filters.door,
+        filters.address,
+        filters.since,
+        filters.until,
+        filters.subject,
+        filters.without,
+    )
     return any(looked_for)
 
 

@@ -12,7 +12,7 @@ from homechat import clock
 from homechat.accounts.cards import PersonCard, cards_of
 from homechat.accounts.lockout import all_locked_out
 from homechat.accounts.models import LoginSession, Standing, User
-from homechat.accounts.queries import everyone
+from homechat.accounts.queries import everyone, is_last_admin
 from homechat.actor import Actor
 from homechat.database import db
 from homechat.errors import Forbidden, NotFound
@@ -26,6 +26,7 @@ class Account:
 
     second_step_since: None where the password alone does.  devices: on how many they are signed in.
     locked_out_until: when the last lock ends that wrong guesses brought about; None when there is none.
+    is_last_admin: nobody but they could run the house.
     """
 
     person: PersonCard
@@ -34,6 +35,7 @@ class Account:
     second_step_since: datetime | None
     devices: int
     locked_out_until: datetime | None
+    is_last_admin: bool
 
 
 def accounts(actor: Actor, *, matching: str = "") -> list[Account]:
@@ -48,7 +50,7 @@ def accounts(actor: Actor, *, matching: str = "") -> list[Account]:
 
 
 def account(actor: Actor, user_id: int) -> Account:
-    """Return somebody's account, one's own too. Raises Forbidden without the right, NotFound when nobody has this id."""
+    """Return somebody's account, one's own too. Raises Forbidden without the right, NotFound for ids of nobody."""
     _check_right(actor)
     user = db.session.get(User, user_id) if 0 < user_id < 2**63 else None
     if user is None or user.erased_at is not None:
@@ -92,6 +94,7 @@ def _with_standing(users: list[User]) -> list[Account]:
             second_step_since=user.two_factor_since,
             devices=devices.get(user.id, 0),
             locked_out_until=locked_out.get(user.id),
+            is_last_admin=user.is_admin and is_last_admin(user),
         )
         for user, card in zip(users, cards_of(users), strict=True)
     ]

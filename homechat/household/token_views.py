@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from flask import redirect, render_template, request, url_for
-from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 from homechat.accounts import api_tokens, step_up

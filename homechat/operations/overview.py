@@ -56,7 +56,8 @@ class Day:
 class Overview:
     """How the house is at this moment.
 
-    here: people with a window open.  failed: sign-ins within 24 hours.  failed_by_day: the oldest first, today last.
+    here: people with a window open, and the reader.  failed: sign-ins within 24 hours.
+    failed_by_day: the oldest first, today last.
     """
 
     people: People
@@ -86,7 +87,7 @@ def overview(actor: Actor, *, zone: ZoneInfo) -> Overview:
     days = [today - timedelta(days=back) for back in reversed(range(DAYS_SHOWN))]
     return Overview(
         people=_people(everyone()),
-        here=len(presence.everyone_online()),
+        here=len(presence.everyone_online() | ({actor.user_id} - {None})),
         windows=presence.open_windows(),
         devices=sum(signed_in_devices().values()),
         tokens=len(all_tokens(actor)),
