@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from homechat import admin, api, cli, config, connection, context, lockdown, paths
-from homechat.accounts import proof_models, sign_in_views, token_models, two_factor_views
+from homechat.accounts import passkey_views, proof_models, sign_in_views, token_models, two_factor_views
 from homechat.accounts.api_requests import ReadCounts
 from homechat.accounts.views import blueprint as accounts
 from homechat.config import Settings
@@ -34,7 +34,7 @@ FEATURES = (pages, health, accounts, household, messages, rooms, admin.blueprint
 # Imported for what they connect to: events, and signals of features further down.
 LISTENERS = (messages_sockets, messages_listeners, rooms_listeners)
 # Imported for the pages that they add to a feature's own.
-MORE_PAGES = (sign_in_views, two_factor_views, token_views)
+MORE_PAGES = (sign_in_views, two_factor_views, passkey_views, token_views)
 # Imported for their tables, which migrations are compared with.
 TABLES = (proof_models, token_models, lockdown)
 

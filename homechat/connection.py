@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from flask_socketio import ConnectionRefusedError as Refused
 from flask_socketio import SocketIO
 
-from homechat import clock
+from homechat import clock, lockdown
 from homechat.accounts import bearers, sessions
 from homechat.accounts.models import LoginSession, User
 from homechat.accounts.token_models import TokenKind
@@ -193,12 +193,13 @@ def _comparison() -> Callable[[], None]:
     )
     of_tokens = bearers.roles_by_live_token([it.token_id for it in sockets if it.token_id is not None])
     rooms = room_ids_by_person({socket.user_id for socket in sockets})
+    lockdowns = lockdown.in_force(clock.now())
 
     def bring_about() -> None:
         for socket in sockets:
             if is_connected(socket.sid):
                 role = of_sessions.get(socket.session_id or 0) or of_tokens.get(socket.token_id or 0)
-                _adjust(socket, role, set(filter(socket.may_hear, rooms[socket.user_id])))
+                _adjust(socket, role, set(filter(socket.may_hear, rooms[socket.user_id])), lockdowns)
             else:
                 socketio.server.manager.disconnect(socket.sid, NAMESPACE, ignore_queue=True)
                 _forget(socket.sid)
@@ -206,9 +207,13 @@ def _comparison() -> Callable[[], None]:
     return bring_about
 
 
-def _adjust(socket: LiveSocket, role: Role | None, rooms: set[int]) -> None:
+def _adjust(
+    socket: LiveSocket, role: Role | None, rooms: set[int], lockdowns: Sequence[lockdown.InForce]
+) -> None:
     if role is None:
         revocation.cut([socket], reason="revoked", sentence=_("This device was signed out."))
+    elif refusal := lockdown.refusal(role, lockdowns, has_token=socket.token_id is not None):
+        revocation.cut([socket], reason=refusal.code, sentence=refusal.sentence)
     elif role is not socket.role:
         sentence = _("What you may do here has changed. Please reload.")
         revocation.cut([socket], reason="role_changed", sentence=sentence)
@@ -232,6 +237,7 @@ def _let_in() -> LiveSocket:
     # Remembered before it is let in: whoever takes the session away meanwhile must find it.
     if not live_sockets().add(socket, at_most=settings().sockets_per_person):
         raise Refused(_("Too many open windows. Close some and try again."))
+    _refuse_in_lockdown(socket)
     server = socketio.server
     for audience in socket.audiences():
         server.enter_room(socket.sid, audience, namespace=NAMESPACE)
@@ -248,6 +254,15 @@ def _let_in() -> LiveSocket:
         socketio.start_background_task(_write_down_later, app, socket)
         _listen_to(socket, room_ids_of(socket.user_id))
     return socket
+
+
+def _refuse_in_lockdown(socket: LiveSocket) -> None:
+    """Turn away who has to wait. A lockdown that begins after this was read finds the socket on the list."""
+    has_token = socket.token_id is not None
+    refusal = lockdown.refusal(socket.role, lockdown.in_force(clock.now()), has_token=has_token)
+    if refusal is not None:
+        live_sockets().remove(socket.sid)
+        raise Refused(refusal.sentence, {"code": refusal.code})
 
 
 def _listen_to(socket: LiveSocket, room_ids: list[int]) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from homechat import qr, settings
 from homechat.accounts.actions import DISPLAY_NAME_MAX_CHARACTERS, USERNAME_CHARACTERS
 from homechat.accounts.cards import card_of
+from homechat.accounts.ceremonies import passkey_host
 from homechat.config import Settings
 from homechat.household.founding import HOUSE_NAME_CHARACTERS
 from homechat.household.invitations import INVITATION_MAX_USES, NOTE_MAX_CHARACTERS
@@ -69,6 +70,7 @@ def _variables() -> dict[str, Any]:
         "timezone": timezone_of_viewer() or "",
         "house_timezone": _house(settings.HOUSE_TIMEZONE),
         "direction": direction_of(locale),
+        "passkey_host": passkey_host(current_app.extensions["homechat_settings"]),
         "contract_version": CONTRACT_VERSION,
         "words": words,
         "qr_svg": qr.svg,

@@ -1,5 +1,7 @@
 """What can go wrong, in words for the person who reads them; one mapper per door turns these into replies."""
 
+from datetime import datetime
+
 
 class HomeChatError(Exception):
     """A refusal with a stable `code`, an HTTP `status` and a sentence that says what to do next."""
@@ -77,10 +79,27 @@ class Waiting(Forbidden):
 
 
 class LockedDown(HomeChatError):
-    """The house is locked down, and they are among those who have to wait."""
+    """The house is locked down, and they are among those who have to wait.
+
+    reason: what whoever closed it says, or "".  until: when it opens by itself, in UTC; somebody may open it earlier.
+    """
 
     code = "locked_down"
     status = 423
+
+    def __init__(self, message: str, *, until: datetime, reason: str = "") -> None:
+        super().__init__(message)
+        self.until = until
+        self.reason = reason
+
+    @property
+    def sentence(self) -> str:
+        """What happened and why, for where there is but one line."""
+        return f"{self.message} {self.reason}".strip()
+
+    def as_dict(self) -> dict[str, object]:
+        why = {"reason": self.reason} if self.reason else {}
+        return {**super().as_dict(), **why, "until": self.until.strftime("%Y-%m-%dT%H:%M:%SZ")}
 
 
 class NotFound(HomeChatError):

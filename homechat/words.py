@@ -16,9 +16,11 @@ Every page carries them as JSON in `data-words`, and static/js/lib/words.js says
                 `add_characters`
 - link.*        beside a link to pass on: `copy`, `copied`, `by_hand` (when copying failed), `share`
 - device.*      a sign-in on a new device: `added` {device}, `look`
+- passkey.*     beside a button for passkeys, when it came to nothing: `cancelled` and `not_made` (by the person, or
+                it took too long), `known` (this device has one already), `failed`
 - connection.*  the pill: `connecting`, `offline`, `back`, `outdated`, `reload`, `ended` (for no reason we know)
 - ended.*       the pill's last word, by the reason of session:ended: `signed_out`, `revoked`, `role_changed`,
-                `password_changed`
+                `password_changed`, `locked_down`
 - newcomers.*   beside the way to invitations: `waiting` {count}
 """
 
@@ -78,6 +80,10 @@ def words() -> dict[str, str | Plurals]:
         "link.share": _("Share"),
         "device.added": _("New sign-in: {device}. Was that you?"),
         "device.look": _("Take a look"),
+        "passkey.cancelled": _("That was cancelled. Try again or use your password."),
+        "passkey.not_made": _("That was cancelled. Nothing has changed."),
+        "passkey.known": _("This device has a passkey of yours already. You can come in with it."),
+        "passkey.failed": _("That didn't work with a passkey. Try again or use your password."),
         "connection.connecting": _("Connecting…"),
         "connection.offline": _("You are offline. What you write will be sent later."),
         "connection.back": _("Back online"),
@@ -88,6 +94,7 @@ def words() -> dict[str, str | Plurals]:
         "ended.revoked": _("This device was signed out."),
         "ended.role_changed": _("What you may do here has changed."),
         "ended.password_changed": _("The password was changed. Please sign in again."),
+        "ended.locked_down": _("The house is closed for a while."),
         "newcomers.waiting": _plural("{count} person waits to be let in", "{count} people wait to be let in"),
     }
 

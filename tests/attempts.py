@@ -12,7 +12,8 @@ import sqlalchemy as sa
 from flask import Flask
 
 from homechat import settings
-from homechat.accounts import challenges, two_factor
+from homechat.accounts import challenges, passkeys, two_factor
+from homechat.accounts import sign_in as signing
 from homechat.accounts.actions import NewPerson
 from homechat.accounts.models import LoginSession
 from homechat.accounts.proof_models import Purpose
@@ -24,10 +25,12 @@ from homechat.household.invitations import invite
 from homechat.household.joining import join_house as join_house_by_action
 from homechat.security.policy import RoomKind
 from tests.api_client import new_token
+from tests.authenticator import Authenticator, give_passkey, row_of
 from tests.conftest import close
 from tests.house import PASSWORD, Browser, House, code_now, copy_house, next_code
 from tests.server_process import prepare_house
 
+STRANGER = Actor.stranger(door=Door.PAGE)
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
 
 
@@ -103,6 +106,72 @@ def turn_off_second_factor(house: House) -> Attempt:
 def renew_recovery_codes(house: House) -> Attempt:
     house.turn_on_second_step("ben")
     return Attempt("ben", "/me/two-factor/codes", {}, "/me/two-factor")
+
+
+def passkey_to_sign_in(house: House) -> Attempt:
+    return Attempt(None, "/sign-in/passkey/options", {}, "/sign-in")
+
+
+def sign_in_with_passkey(house: House) -> Attempt:
+    mine = give_passkey(house, "ben")
+    question = house.act(signing.ask_for_passkey, STRANGER)
+    form = {"passkey": mine.use(question.options)}
+    return Attempt(None, "/sign-in/passkey", form, "/sign-in", {"step": question.secret})
+
+
+def passkey_to_answer(house: House) -> Attempt:
+    give_passkey(house, "ben")
+    secret = house.act(challenges.pose, Purpose.SECOND_STEP, user_id=house.id_of("ben"))
+    return Attempt(None, "/sign-in/code/passkey/options", {}, "/sign-in/code", {"step": secret})
+
+
+def answer_with_passkey(house: House) -> Attempt:
+    mine = give_passkey(house, "ben")
+    secret = house.act(challenges.pose, Purpose.SECOND_STEP, user_id=house.id_of("ben"))
+    question = house.act(signing.ask_for_second_passkey, STRANGER, secret)
+    form = {"passkey": mine.use(question.options)}
+    return Attempt(None, "/sign-in/code/passkey", form, "/sign-in/code", {"step": secret})
+
+
+def passkey_to_enrol(house: House) -> Attempt:
+    secret = house.act(challenges.pose, Purpose.ENROLMENT, user_id=house.id_of("ben"))
+    return Attempt(None, "/sign-in/set-up/passkey/options", {}, "/sign-in/set-up", {"step": secret})
+
+
+def enrol_with_passkey(house: House) -> Attempt:
+    secret = house.act(challenges.pose, Purpose.ENROLMENT, user_id=house.id_of("ben"))
+    question = house.act(signing.ask_to_make_passkey, STRANGER, secret)
+    form = {"passkey": Authenticator().make(question.options)}
+    return Attempt(None, "/sign-in/set-up/passkey", form, "/sign-in/set-up", {"step": secret})
+
+
+def passkey_to_confirm(house: House) -> Attempt:
+    give_passkey(house, "ben")
+    return Attempt("ben", "/confirm/passkey/options", {}, "/confirm")
+
+
+def passkey_to_make(house: House) -> Attempt:
+    return Attempt("ben", "/me/passkeys/options")
+
+
+def add_passkey(house: House) -> Attempt:
+    question = house.act(passkeys.registration, house.actor("ben", Door.API))
+    form = {"passkey": Authenticator().make(question.options)}
+    return Attempt("ben", "/me/passkeys", form, cookies={"step": question.secret})
+
+
+def rename_passkey(house: House) -> Attempt:
+    passkey = row_of(house, give_passkey(house, "ben"))
+    return Attempt("ben", f"/me/passkeys/{passkey.id}/name", {"passkey_name": "Blue key"})
+
+
+def remove_passkey(house: House) -> Attempt:
+    return Attempt("ben", f"/me/passkeys/{row_of(house, give_passkey(house, 'ben')).id}/remove")
+
+
+def turn_on_with_passkey(house: House) -> Attempt:
+    give_passkey(house, "ben")
+    return Attempt("ben", "/me/two-factor/passkey", {}, "/me/two-factor")
 
 
 def revoke_device(house: House) -> Attempt:
@@ -262,6 +331,18 @@ ATTEMPTS: dict[str, Callable[[House], Attempt]] = {
     "accounts.turn_on_second_factor": turn_on_second_factor,
     "accounts.turn_off_second_factor": turn_off_second_factor,
     "accounts.renew_recovery_codes": renew_recovery_codes,
+    "accounts.passkey_to_sign_in": passkey_to_sign_in,
+    "accounts.sign_in_with_passkey": sign_in_with_passkey,
+    "accounts.passkey_to_answer": passkey_to_answer,
+    "accounts.answer_with_passkey": answer_with_passkey,
+    "accounts.passkey_to_enrol": passkey_to_enrol,
+    "accounts.enrol_with_passkey": enrol_with_passkey,
+    "accounts.passkey_to_confirm": passkey_to_confirm,
+    "accounts.passkey_to_make": passkey_to_make,
+    "accounts.add_passkey": add_passkey,
+    "accounts.rename_passkey": rename_passkey,
+    "accounts.remove_passkey": remove_passkey,
+    "accounts.turn_on_with_passkey": turn_on_with_passkey,
     "accounts.revoke_device": revoke_device,
     "accounts.revoke_other_devices": revoke_other_devices,
     "accounts.rename_device": rename_device,

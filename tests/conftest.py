@@ -12,7 +12,7 @@ from tests.house import House, build_cast, copy_house
 from tests.server_process import ServerProcess
 from tests.talkers import Talker
 
-pytest_plugins = ["tests.strict", "tests.postgres", "tests.redis_server"]
+pytest_plugins = ["tests.strict", "tests.no_secret_in_logs", "tests.postgres", "tests.redis_server"]
 
 ASYNC_MODE = os.environ.get("HOMECHAT_TEST_ASYNC_MODE", "eventlet")
 GENEROUS_LIMITS = {

@@ -31,11 +31,13 @@ from homechat.rooms.queries import home_room
 from homechat.security import passwords
 from homechat.security.policy import RoomKind
 from homechat.security.tokens import digest_of, new_token
+from tests import secrets_used
 from tests.server_process import prepare_house
 
 T = TypeVar("T")
 
 PASSWORD = "grey otters hum at noon"
+secrets_used.remember(PASSWORD)
 CAST = {
     "ada": Role.ADMIN,
     "ben": Role.MEMBER,
@@ -64,7 +66,9 @@ class House:
     def act(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Call an action or query as a door would, in a context of its own."""
         with self.app.app_context():
-            return function(*args, **kwargs)
+            answer = function(*args, **kwargs)
+        secrets_used.remember_tokens(answer)
+        return answer
 
     def actor(self, name: str, door: Door = Door.PAGE) -> Actor:
         """Return a member of the cast as an actor."""

@@ -18,6 +18,8 @@ from typing import Any
 
 import requests
 
+from tests import secrets_used
+
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 15
@@ -46,6 +48,7 @@ class ServerProcess:
         )
         self.log_file = data_dir.parent / f"{data_dir.name}-{self.port}.log"
         self.process: subprocess.Popen[bytes] | None = None
+        secrets_used.read_at_the_end(self.log_file)
 
     def __enter__(self) -> "ServerProcess":
         return self.start()
@@ -138,6 +141,7 @@ def run_flask(
     data_dir: Path, *arguments: str, text: str = "", env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run `flask …` on the house in `data_dir`, with `text` as standard input; it may fail."""
+    secrets_used.remember(*text.splitlines())
     return subprocess.run(
         [sys.executable, "-m", "flask", *arguments],
         cwd=ROOT,

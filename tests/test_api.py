@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import logging
 import re
@@ -17,13 +18,14 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from homechat import audit, clock
+from homechat import audit, clock, settings
 from homechat.accounts import api_requests, api_tokens
 from homechat.accounts.models import Standing, User
 from homechat.accounts.token_models import ApiReads, ApiToken
 from homechat.actor import Actor, Role
 from homechat.api.endpoints import ENDPOINTS, Who
 from homechat.database import sqlite_driver, transaction
+from homechat.household.invitations import invite
 from homechat.security.policy import SCOPES, Scope
 from tests.api_client import Program, new_token
 from tests.attempts import everything_in
@@ -34,7 +36,9 @@ from tests.server_process import ServerProcess
 pytestmark = pytest.mark.api
 
 ACCEPTS = {"html": "text/html", "json": "application/json", "all": "*/*"}
+NUMBERS = itertools.count()
 SENT: dict[str, Any] = {
+    "api.sign_up": {"password": PASSWORD, "password_confirmation": PASSWORD},
     "api.sign_in": {"username": "ben", "password": PASSWORD},
     "api.set_settings": {"house_name": "Our house"},
 }
@@ -56,7 +60,15 @@ def locked(house: House) -> Iterator[None]:
 def is_json_refusal(reply: Any, status: int, code: str) -> bool:
     assert reply.status_code == status, reply.text
     assert reply.is_json, reply.text
-    assert set(reply.json) - {"fields", "scope", "success", "retry_after", "requires_2fa", "message"} == {
+    assert set(reply.json) - {
+        "fields",
+        "scope",
+        "success",
+        "errors",
+        "retry_after",
+        "requires_2fa",
+        "message",
+    } == {
         "error",
         "code",
     }
@@ -79,6 +91,7 @@ def full_house(cast_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> A
     house = House(copy_house(cast_folder, tmp_path_factory.mktemp("api") / "data"), api_limit="100000/minute")
     tokens = {str(scope): new_token(house, "ada", scope)[1] for scope in Scope}
     tokens["every scope"] = new_token(house, "ada", *Scope)[1]
+    house.act(settings.change, Actor.operator(), settings.SIGN_UP_OPEN, True)
     tokens["none"], tokens["made up"] = "", f"hc_abcdefgh_{'A' * 43}"
     for name, values in (
         ("expired", {"expires_at": clock.now() - timedelta(seconds=1)}),
@@ -126,10 +139,13 @@ def test_each_endpoint_answers_who_may_ask_and_nobody_else(
     if name == "api.sign_in":
         SENT[name]["username"] = "ada"
 
-    reply = program.ask(found.method, found.path, json=SENT.get(name))
+    path = found.path.replace("<int:user_id>", str(house.id_of("rex" if name != "api.reset" else "gus")))
+    if name == "api.sign_up":
+        SENT[name] = {**SENT[name], "username": f"new_{next(NUMBERS)}"}
+    reply = program.ask(found.method, path, json=SENT.get(name))
 
     if found.needs is Who.ANYBODY:
-        assert reply.status_code == 200
+        assert reply.status_code == (201 if name == "api.sign_up" else 200), reply.text
     elif kind in WORTHLESS:
         assert is_json_refusal(reply, 401, "unauthenticated")
         assert reply.headers["WWW-Authenticate"] == "Bearer"
@@ -409,7 +425,77 @@ def test_of_fifty_apps_the_longest_unused_makes_room(house: House) -> None:
     assert first.get("/me").status_code == second.get("/me").status_code == 200
 
 
+# joining
+
+
+def join(house: House, username: str = "nora", **more: Any) -> Any:
+    sent = {"username": username, "password": PASSWORD, "password_confirmation": PASSWORD, **more}
+    return Program(house).post("/signup", sent)
+
+
+def test_joining_obeys_the_same_setting_as_the_page(house: House) -> None:
+    closed = join(house)
+    assert is_json_refusal(closed, 403, "forbidden")
+    assert closed.json["success"] is False
+    assert is_json_refusal(join(house, invite="made-up"), 403, "forbidden")
+
+    _row, invitation = house.act(invite, house.actor("ada"), role=Role.GUEST)
+    invited = join(house, invite=invitation)
+    house.act(settings.change, Actor.operator(), settings.SIGN_UP_OPEN, True)
+    opened = join(house, "otto")
+
+    assert (invited.status_code, invited.json["user"]["role"]) == (201, "guest")
+    assert (opened.status_code, opened.json["user"]["role"]) == (201, "member")
+    assert Program(house, opened.json["token"]).get("/me").json["user"]["username"] == "otto"
+    assert is_json_refusal(join(house, "paul", invite=invitation), 403, "forbidden")
+
+
+def test_who_has_to_wait_gets_no_token_and_is_told_so(house: House) -> None:
+    for setting in (settings.SIGN_UP_OPEN, settings.NEWCOMERS_WAIT):
+        house.act(settings.change, Actor.operator(), setting, True)
+
+    waiting = join(house)
+
+    assert (waiting.status_code, waiting.json["pending"]) == (202, True)
+    assert "token" not in waiting.json
+    assert is_json_refusal(Program(house).sign_in("nora"), 403, "pending")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"password_confirmation": "another"}, "password_confirmation"),
+        ({"username": "a b"}, "username"),
+        ({"username": "ben"}, "username"),
+        ({"password": "short", "password_confirmation": "short"}, "password"),
+    ],
+)
+def test_what_does_not_do_for_joining_is_named(house: House, wrong: dict[str, str], field: str) -> None:
+    house.act(settings.change, Actor.operator(), settings.SIGN_UP_OPEN, True)
+    reply = join(house, **wrong)
+
+    assert (reply.status_code, reply.json["success"]) == (422, False)
+    assert list(reply.json["fields"]) == [field]
+    assert reply.json["errors"] == list(reply.json["fields"].values())
+
+
 # the house
+
+
+def test_whoever_runs_the_house_locks_unlocks_and_helps_back_in(house: House) -> None:
+    ada, ben = Program(house, new_token(house, "ada", "admin:write")[1]), Program(house)
+    ben.sign_in("ben")
+    path = f"/users/{house.id_of('ben')}"
+
+    assert ada.post(f"{path}/lock").json == {"success": True}
+    assert ben.get("/me").status_code == 401
+    assert ada.post(f"{path}/unlock").json == {"success": True, "was_locked": True}
+    link = ada.post(f"{path}/reset", {"clears_two_factor": True}).json["link"]
+    assert house.client().get(link.removeprefix(house.settings.origin)).status_code == 200
+    assert is_json_refusal(ada.post(f"/users/{house.id_of('ada')}/lock"), 403, "forbidden")
+    assert is_json_refusal(ada.post("/users/999/lock"), 404, "not_found")
+    assert is_json_refusal(ada.post(f"/users/{'9' * 30}/lock"), 404, "not_found")
+    assert is_json_refusal(ada.post(f"{path}/reset", {"clears_two_factor": "yes"}), 422, "invalid")
 
 
 def test_anybody_learns_that_the_house_is_up_and_nothing_of_who_lives_there(house: House) -> None:

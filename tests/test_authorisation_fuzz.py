@@ -400,6 +400,8 @@ class Household(RuleBasedStateMachine):
                 assert data["person_id"] in self.ids_around(window.name), (
                     "told of a stranger's coming and going"
                 )
+            elif name == "newcomer:waiting":  # Who comes is told how it stands.
+                assert self.model.roles[window.name] == "admin", "told who waits, and lets nobody in"
             elif name not in KNOWN_EVENTS:
                 raise AssertionError(f"{window.name} heard {name}: {data}")
         return events

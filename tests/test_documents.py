@@ -12,18 +12,22 @@ import pytest
 
 from homechat import audit, config, settings
 from homechat.actor import Role
+from homechat.api.endpoints import ENDPOINTS, Who
 from homechat.app import build_app  # noqa: F401  (importing it registers every event)
 from homechat.config_fields import shown
 from homechat.doors.events import EVENTS
 from homechat.realtime import events
 from homechat.realtime.events import ServerEvent
 from homechat.security.policy import (
+    EVENT_SCOPES,
     HOUSE_RIGHTS,
+    SCOPES,
     HouseRight,
     RoomFacts,
     RoomKind,
     RoomRight,
     RoomRole,
+    Scope,
     room_rights,
 )
 
@@ -173,6 +177,33 @@ def test_the_permissions_document_says_who_has_each_right_in_the_house() -> None
         assert [answer.split(",")[0] for answer in answers] == expected, right
 
 
+def test_the_permissions_document_says_who_may_have_each_scope() -> None:
+    documented = rows("permissions.md", "With a token")
+
+    assert list(documented) == [scope.value for scope in Scope]
+    for scope in Scope:
+        _what, *answers = cells(documented[scope])
+        expected = [
+            "yes" if scope in SCOPES[role] else "no"
+            for role in (Role.ADMIN, Role.MEMBER, Role.GUEST, Role.BOT)
+        ]
+        assert answers == expected, scope
+
+
+def test_the_realtime_document_says_which_scope_each_event_needs() -> None:
+    documented = rows("realtime.md", "From the client")
+    assert {event: cells(row)[-1].strip("`") for event, row in documented.items()} == EVENT_SCOPES
+
+
+def test_the_api_document_names_every_endpoint_and_what_it_needs() -> None:
+    documented = dict(re.findall(r"^\| `([A-Z]+ /[^`]+)` \| ([^|]+) \|", section("api.md"), re.MULTILINE))
+    needs = {Who.ANYBODY: "–", Who.ANY_TOKEN: "any token"}
+    assert documented == {
+        f"{it.method} {re.sub('<int:([^>]+)>', ':id', it.path)}": needs.get(it.needs, f"`{it.needs}`")
+        for it in ENDPOINTS.values()
+    }
+
+
 def test_the_permissions_document_explains_each_right_in_a_room() -> None:
     assert set(rows("permissions.md", "What one can do in a room")) == {right.value for right in RoomRight}
 
@@ -221,8 +252,9 @@ def test_the_threats_document_has_every_row_and_what_holds_it() -> None:
         *(f"K{number}" for number in range(1, 16)),
         *(f"W-{number}" for number in range(1, 11)),
         *(f"A-{number}" for number in range(1, 18)),
+        *(f"T-{number}" for number in range(1, 6)),
     ]
-    table = [cells(line) for line in section("threats.md").splitlines() if re.match(r"\| [EKWA][-\d]", line)]
+    table = [cells(line) for line in section("threats.md").splitlines() if re.match(r"\| [EKWAT][-\d]", line)]
 
     assert [row for row, _what, _holds in table] == expected
     for row, _what, holds in table:

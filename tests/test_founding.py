@@ -160,7 +160,7 @@ def test_the_database_holds_only_the_links_digest(empty: House) -> None:
         ("house_name", "x" * 51, "The house's name has 2 to 50 characters."),
         ("username", "a!", "Use 3 to 30 small letters, digits or _ without spaces."),
         ("display_name", "x" * 41, "Keep the name to 40 characters."),
-        ("password", "short", "Use at least 8 characters."),
+        ("password", "k7 wQ", "Use at least 8 characters."),
         ("password", "lovelaces1", "That password is too close to a name that others know."),
     ],
 )

@@ -18,7 +18,7 @@ from homechat.accounts.models import LoginSession
 from homechat.accounts.queries import person_named
 from homechat.actor import Actor, Door, Role
 from homechat.database import transaction
-from homechat.household.invitations import invite, open_invitation
+from homechat.household.invitations import arrivals_by_invitation, invite, open_invitation
 from homechat.messages.actions import mark_read, send_message
 from homechat.messages.history import changes_after, page_before, reads_of
 from homechat.messages.models import Message
@@ -136,6 +136,9 @@ QUESTIONS: dict[str, Callable[[House, int], object]] = {
     ),
     "an invitation": lambda house, room: house.act(
         open_invitation, house.act(invite, house.actor("ada"), role=Role.MEMBER)[1]
+    ),
+    "who came with these invitations": lambda house, room: house.act(
+        arrivals_by_invitation, [house.act(invite, house.actor("ada"), role=Role.MEMBER)[0]]
     ),
     "what happened to this room": lambda house, room: house.act(audit.entries, subject=f"room:{room}"),
     "what did they do": lambda house, room: house.act(audit.entries, actor_id=2),

@@ -247,8 +247,8 @@ def test_signing_somebody_out_everywhere_leaves_what_they_made_by_hand(house: Ho
     assert belongings(house, "ben") == kept
     assert belongings(house, "cleo") == ALL
     subject = f"user:{house.id_of('ben')}"
-    (row,) = house.act(entries, action=Action.SESSION_REVOKED, subject=subject)
-    assert (row.actor_id, row.detail) == (house.id_of("ada"), {"devices": 2, "tokens": 1})
+    (row,) = house.act(entries, action=Action.ADMIN_ACTION, subject=subject)
+    assert (row.actor_id, row.detail) == (house.id_of("ada"), {"what": "sign_out", "devices": 2, "tokens": 1})
     assert len(house.act(entries, action=Action.API_TOKEN_REVOKED)) == 1
 
 

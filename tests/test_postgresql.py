@@ -18,7 +18,7 @@ from homechat.audit import Action, AuditLog
 from homechat.errors import HomeChatError, NotFound
 from homechat.household.founding import found_house, new_setup_token
 from homechat.household.invitations import invite
-from homechat.household.joining import join_house
+from homechat.household.joining import Joined, join_house
 from homechat.household.models import Invitation
 from homechat.messages.actions import mark_read, send_message
 from homechat.messages.history import changes_after, page_before
@@ -112,7 +112,7 @@ def test_many_at_once_found_one_house(empty: House) -> None:
 
     results = at_once(*map(found, range(6)))
 
-    assert sum(isinstance(result, tuple) for result in results) == 1
+    assert sum(isinstance(result, Joined) for result in results) == 1
     with empty.rows() as session:
         assert session.scalars(sa.select(User.role)).all() == ["admin"]
         assert session.scalars(sa.select(Room.is_home)).all() == [True]
@@ -129,7 +129,7 @@ def test_the_last_use_of_an_invitation_is_taken_once(house: House) -> None:
 
     results = at_once(*map(join, range(5)))
 
-    assert sum(isinstance(result, tuple) for result in results) == 1
+    assert sum(isinstance(result, Joined) for result in results) == 1
     assert sum(isinstance(result, NotFound) for result in results) == 4
     with house.rows() as session:
         assert session.scalar(sa.select(Invitation.uses)) == 1

@@ -119,7 +119,7 @@ def change_password(actor: Actor, *, current: str, new: str) -> str:
         _store_password_hash(user.id, password_hash)
         sentence = _("The password was changed. Please sign in again.")
         sessions.revoke_all(actor, user.id, reason="password_changed", sentence=sentence)
-        api_tokens.end_apps(actor, user.id)
+        api_tokens.end_tokens(actor, user.id)
         audit.record(actor, audit.Action.PASSWORD_CHANGE, subject=f"user:{user.id}")
         return sessions.open_session(actor, user)
 

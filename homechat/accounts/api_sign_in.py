@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_babel import gettext as _
 
-from homechat import audit
+from homechat import audit, lockdown
 from homechat.accounts import api_tokens, lockout
 from homechat.accounts.device_names import device_name
 from homechat.accounts.models import User
@@ -19,19 +19,25 @@ def sign_in(actor: Actor, *, username: str, password: str, code: str) -> tuple[U
     """Return who came in and how their new token is spelled; it has all rights of theirs, until 90 days after its use.
 
     Every sign-in has a token of its own: a second phone does not sign the first one out.
-    Raises as `accounts/sign_in.py: prove_all` does.
+    Raises as `accounts/sign_in.py: prove_all` does, and LockedDown.
     """
     user = prove_all(actor, username=username, password=password, code=code)
+    lockdown.refuse_token(Role(user.role))
     with transaction() as session:
         user = session.get_one(User, user.id)
         lockout.forget_failures(actor, user)
-        newcomer = actor.acting_as(user.id, Role(user.role))
-        api_tokens.end_oldest_apps(newcomer, user.id)
-        row, spelled = api_tokens.issue(
-            newcomer, kind=TokenKind.SIGN_IN, name=_app_name(actor), acts_as=user, owner=user
-        )
-        audit.record(newcomer, audit.Action.LOGIN, subject=f"token:{row.id}")
-    return user, spelled
+        return user, open_app(actor, user)
+
+
+def open_app(actor: Actor, user: User) -> str:
+    """Within a transaction, sign `user` in where the actor stands; return how the new token is spelled."""
+    newcomer = actor.acting_as(user.id, Role(user.role))
+    api_tokens.end_oldest_apps(newcomer, user.id)
+    row, spelled = api_tokens.issue(
+        newcomer, kind=TokenKind.SIGN_IN, name=_app_name(actor), acts_as=user, owner=user
+    )
+    audit.record(newcomer, audit.Action.LOGIN, subject=f"token:{row.id}", about=user.id)
+    return spelled
 
 
 def _app_name(actor: Actor) -> str:

@@ -144,7 +144,7 @@ def sign_out(actor: Actor) -> None:
         audit.record(actor, action, subject=f"token:{row.id}", about=row.created_by_id)
 
 
-def end_apps(actor: Actor, user_id: int, *, made_too: bool = False) -> int:
+def end_tokens(actor: Actor, user_id: int, *, made_too: bool = False) -> int:
     """Within a transaction, sign a person out in every app that signed in by name and password; return how many.
 
     made_too: whether the tokens that they made by hand end as well, those by which a bot of theirs acts among them.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from homechat.security.tokens import digest_of, new_token
 
 LIFE = timedelta(minutes=10)
 TRIES_MAX = 5
+WEBAUTHN_BYTES = 32
 
 
 def pose(purpose: Purpose, *, user_id: int | None = None, webauthn: bytes = b"") -> str:
@@ -49,6 +51,15 @@ def posed(token: str, purpose: Purpose) -> Challenge:
     return row
 
 
+def renew_bytes(token: str, purpose: Purpose) -> bytes:
+    """Return new bytes for a passkey to sign, in place of those the challenge had. Raises Unauthenticated."""
+    to_sign = secrets.token_bytes(WEBAUTHN_BYTES)
+    with transaction() as session:
+        posed(token, purpose).webauthn = to_sign.hex()
+        session.flush()
+    return to_sign
+
+
 def spend(challenge: Challenge) -> None:
     """Within a transaction, have it answered: it is worth nothing any more."""
     challenge.used_at = clock.now()
@@ -58,6 +69,7 @@ def spend(challenge: Challenge) -> None:
 def note_wrong_answer(challenge: Challenge) -> None:
     """Within a transaction, count a wrong answer; after TRIES_MAX of them the challenge is void."""
     challenge.tries += 1
+    challenge.webauthn = ""
     if challenge.tries >= TRIES_MAX:
         challenge.used_at = clock.now()
     db.session.flush()

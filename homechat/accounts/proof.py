@@ -1,12 +1,13 @@
-"""Somebody who is signed in shows again who they are, by password and by code; wrong ones count as at signing in."""
+"""Somebody who is signed in shows again who they are: by password and code, or by passkey. Wrong ones count."""
 
 from __future__ import annotations
 
 from flask_babel import gettext as _
 
 from homechat import audit
-from homechat.accounts import lockout, recovery_codes, sessions
+from homechat.accounts import challenges, lockout, passkey_answers, recovery_codes, sessions
 from homechat.accounts.models import User
+from homechat.accounts.proof_models import Purpose
 from homechat.accounts.second_step import take_code
 from homechat.actor import Actor
 from homechat.database import db, transaction
@@ -22,6 +23,35 @@ def prove(actor: Actor, *, password: str, code: str) -> str:
     user = db.session.get_one(User, actor.person_id)
     check_proof(actor, user, password=password, code=code)
     return sessions.renew(actor)
+
+
+def ask_for_passkey(actor: Actor) -> passkey_answers.Question:
+    """Return the question for one of the actor's passkeys. Raises Forbidden where there are none here, TooMany."""
+    return passkey_answers.ask(actor, Purpose.PASSKEY_PROOF, user_id=actor.person_id)
+
+
+def prove_with_passkey(actor: Actor, secret: str, response: str) -> str:
+    """Do as `prove` for a passkey's answer in place of password and code."""
+    check_passkey(actor, secret, response)
+    return sessions.renew(actor)
+
+
+def check_passkey(actor: Actor, secret: str, response: str) -> None:
+    """Check the answer of one of the actor's passkeys. Raises Invalid; counts failures."""
+    limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
+    challenge = passkey_answers.own_challenge(actor, secret, Purpose.PASSKEY_PROOF)
+    answer = passkey_answers.read(challenge, response)
+    with transaction() as session:
+        challenge = passkey_answers.own_challenge(actor, secret, Purpose.PASSKEY_PROOF)
+        challenges.spend(challenge)
+        user = session.get_one(User, actor.person_id)
+        wrong = passkey_answers.what_is_wrong(answer, challenge)
+        if wrong is None and not lockout.is_locked_out(actor, user):
+            passkey_answers.note_use(answer)
+            lockout.forget_failures(actor, user)
+            return
+        lockout.note_failure(actor, user, wrong or audit.Action.LOGIN_FAILED)
+    raise Invalid(_("That passkey did not work here. Try it again, or use your password."))
 
 
 def check_password(actor: Actor, user: User, password: str) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from homechat.accounts import api_tokens, sessions
+from homechat.accounts import sessions
+from homechat.accounts.api_tokens import end_tokens
 from homechat.accounts.models import User
 from homechat.accounts.proof_models import Challenge, Passkey, RecoveryCode, TotpSecret
 from homechat.actor import Actor
@@ -33,7 +34,7 @@ def shut_out(
     """
     with transaction() as session:
         devices = sessions.revoke_all(actor, user_id, sentence=sentence, reason=reason)
-        tokens = api_tokens.end_apps(actor, user_id, made_too=made_tokens)
+        tokens = end_tokens(actor, user_id, made_too=made_tokens)
         # Whoever typed the right password a moment ago must not finish with it now.
         session.execute(sa.delete(Challenge).where(Challenge.user_id == user_id))
         revocation.disconnect_user(user_id, reason=reason, sentence=sentence)

@@ -1,4 +1,7 @@
-"""Signing in: the password, then the second step where one is on; one sentence and one cost for every wrong cause."""
+"""Signing in: the password, then the second step where one is on; one sentence and one cost for every wrong cause.
+
+A passkey that has seen finger, face or PIN is password and second step in one.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,16 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
-from homechat import audit
-from homechat.accounts import challenges, lockout, recovery_codes, sessions, two_factor
+from homechat import audit, lockdown
+from homechat.accounts import (
+    challenges,
+    lockout,
+    passkey_answers,
+    passkeys,
+    recovery_codes,
+    sessions,
+    two_factor,
+)
 from homechat.accounts.models import Standing, User
 from homechat.accounts.proof_models import Purpose
 from homechat.accounts.queries import person_named
@@ -42,7 +53,7 @@ def sign_in(actor: Actor, *, username: str, password: str) -> Admitted | HalfWay
     """Take a name and a password; return who is in, or what is missing.
 
     Raises Unauthenticated with one sentence for every cause, after one and the same work; Waiting for somebody who has
-    yet to be let in; TooMany past the limits.
+    yet to be let in; LockedDown for who has to wait; TooMany past the limits.
     """
     user = _check_password(actor, username, password)
     if user.two_factor_since is not None:
@@ -71,6 +82,65 @@ def second_step(actor: Actor, secret: str, code: str) -> Admitted:
     raise Unauthenticated(_("That code is not right. Try the newest one, or a recovery code."))
 
 
+def ask_for_passkey(actor: Actor) -> passkey_answers.Question:
+    """Return the question for any passkey of this house. Raises Forbidden where there can be none, TooMany."""
+    return passkey_answers.ask(actor, Purpose.PASSKEY_SIGN_IN)
+
+
+def sign_in_with_passkey(actor: Actor, secret: str, response: str) -> Admitted:
+    """Take a passkey's answer in place of name, password and second step.
+
+    Raises Unauthenticated with one sentence for every cause, or when it came too late; Waiting; TooMany.
+    """
+    limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
+    answer = passkey_answers.read(challenges.posed(secret, Purpose.PASSKEY_SIGN_IN), response)
+    with transaction() as session:
+        challenge = challenges.posed(secret, Purpose.PASSKEY_SIGN_IN)
+        challenges.spend(challenge)
+        user = session.get(User, answer.user_id) if answer.user_id is not None else None
+        wrong = passkey_answers.what_is_wrong(answer, challenge)
+        if user is not None and wrong is None and _may_come_in(actor, user):
+            passkey_answers.note_use(answer)
+            return _admit(actor, user)
+        waits = user is not None and wrong is None and _waits(actor, user)
+        if not waits:
+            failed = wrong or audit.Action.LOGIN_FAILED
+            lockout.note_failure(actor, user, failed, counts=wrong is not None)
+    if waits:
+        raise _has_to_wait()
+    raise Unauthenticated(_("Couldn't sign you in with a passkey. Try it again, or use name and password."))
+
+
+def ways_on(secret: str) -> two_factor.State | None:
+    """Return with what somebody half-way in may go on; None when it took too long."""
+    try:
+        challenge = challenges.posed(secret, Purpose.SECOND_STEP)
+    except Unauthenticated:
+        return None
+    return two_factor.state_of(db.session.get_one(User, challenge.user_id))
+
+
+def ask_for_second_passkey(actor: Actor, secret: str) -> passkey_answers.Question:
+    """Return the question for a passkey of whoever is half-way in. Raises Unauthenticated, Forbidden, TooMany."""
+    return passkey_answers.ask_half_way(actor, secret, Purpose.SECOND_STEP)
+
+
+def second_step_with_passkey(actor: Actor, secret: str, response: str) -> Admitted:
+    """Take a passkey's answer in place of a code. Raises Unauthenticated when it is wrong, or came too late."""
+    limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
+    answer = passkey_answers.read(challenges.posed(secret, Purpose.SECOND_STEP), response)
+    with transaction() as session:
+        challenge = challenges.posed(secret, Purpose.SECOND_STEP)
+        user = session.get_one(User, challenge.user_id)
+        if _may_come_in(actor, user) and passkey_answers.what_is_wrong(answer, challenge) is None:
+            challenges.spend(challenge)
+            passkey_answers.note_use(answer)
+            return _admit(actor, user)
+        challenges.note_wrong_answer(challenge)
+        lockout.note_failure(actor, user, audit.Action.TWO_FACTOR_FAILED)
+    raise Unauthenticated(_("That passkey did not work here. Try it again, or use a recovery code."))
+
+
 def whose_enrolment(secret: str) -> User:
     """Return who has to set up a second step before they come in. Raises Unauthenticated."""
     challenge = challenges.posed(secret, Purpose.ENROLMENT)
@@ -81,10 +151,32 @@ def enrol(actor: Actor, secret: str, code: str) -> Admitted:
     """Set up the second step that the house wants, and come in. Raises Invalid for a wrong code, Unauthenticated."""
     limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
     user = whose_enrolment(secret)
+    lockdown.refuse(Role(user.role))  # Before anything is set up: their recovery codes would never be shown.
     newcomer = actor.acting_as(user.id, Role(user.role))
     codes = two_factor.confirm(newcomer, user, code)
     with transaction():
         challenges.spend(challenges.posed(secret, Purpose.ENROLMENT))
+        admitted = _admit(actor, user)
+    return Admitted(admitted.user, admitted.secret, codes)
+
+
+def ask_to_make_passkey(actor: Actor, secret: str) -> passkey_answers.Question:
+    """Return the question for a first passkey, which lets its owner in. Raises Unauthenticated, Forbidden, TooMany."""
+    return passkeys.ask_half_way(actor, secret, whose_enrolment(secret))
+
+
+def enrol_with_passkey(actor: Actor, secret: str, response: str) -> Admitted:
+    """Do as `enrol` with a new passkey as the second step. Raises Invalid, Unauthenticated."""
+    limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
+    user = whose_enrolment(secret)
+    made = passkeys.read(challenges.posed(secret, Purpose.ENROLMENT), response)
+    newcomer = actor.acting_as(user.id, Role(user.role))
+    codes = recovery_codes.new_codes()
+    rows = recovery_codes.hashed(codes)
+    with transaction():
+        challenges.spend(challenges.posed(secret, Purpose.ENROLMENT))
+        passkeys.add(newcomer, user, made)
+        two_factor.switch_on(newcomer, user, by="passkey", codes=rows)
         admitted = _admit(actor, user)
     return Admitted(admitted.user, admitted.secret, codes)
 
@@ -122,6 +214,7 @@ def _check_password(actor: Actor, username: str, password: str) -> User:
     refusal = _judge(actor, user, is_right=is_right)
     if refusal is not None or user is None:
         raise refusal or _refusal()
+    lockdown.refuse(Role(user.role))
     if stored is not None and passwords.needs_rehash(stored):
         _store_password_hash(user.id, passwords.hash_password(password))
     return user
@@ -135,7 +228,7 @@ def _judge(actor: Actor, user: User | None, *, is_right: bool) -> HomeChatError 
         if user is not None and is_right and _may_come_in(actor, user):
             return None
         if user is not None and is_right and _waits(actor, user):
-            return Waiting(_("Your account is waiting for whoever runs the house to let you in."))
+            return _has_to_wait()
         lockout.note_failure(actor, user, audit.Action.LOGIN_FAILED, counts=not is_right)
     return _refusal()
 
@@ -151,6 +244,7 @@ def _waits(actor: Actor, user: User) -> bool:
 
 def _admit(actor: Actor, user: User) -> Admitted:
     with transaction():
+        lockdown.refuse(Role(user.role))
         lockout.forget_failures(actor, user)
         return Admitted(user, sessions.open_session(actor, user))
 
@@ -158,6 +252,10 @@ def _admit(actor: Actor, user: User) -> Admitted:
 def _store_password_hash(user_id: int, password_hash: str) -> None:
     with transaction() as session:
         session.execute(sa.update(User).where(User.id == user_id).values(password_hash=password_hash))
+
+
+def _has_to_wait() -> Waiting:
+    return Waiting(_("Your account is waiting for whoever runs the house to let you in."))
 
 
 def _refusal() -> Unauthenticated:

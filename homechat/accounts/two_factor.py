@@ -11,8 +11,8 @@ from flask_babel import gettext as _
 from homechat import audit, clock, settings
 from homechat.accounts import api_tokens, recovery_codes, sessions, step_up, totp
 from homechat.accounts.models import User
-from homechat.accounts.proof import check_proof
-from homechat.accounts.proof_models import Passkey, TotpSecret
+from homechat.accounts.proof import check_passkey, check_proof
+from homechat.accounts.proof_models import Passkey, RecoveryCode, TotpSecret
 from homechat.accounts.revoking import forget_second_step
 from homechat.accounts.second_step import later_step
 from homechat.actor import Actor, Role
@@ -114,9 +114,7 @@ def confirm(actor: Actor, user: User, code: str) -> list[str]:
             sentence = _("That code is not right. Check that your phone's clock is, and type the newest one.")
             raise Invalid(sentence, fields={"code": sentence})
         row.confirmed_at, row.last_step = clock.now(), step
-        _turn_on(actor, user, by="code")
-        recovery_codes.replace_codes(actor, user.id, rows)
-        session.flush()
+        switch_on(actor, user, by="code", codes=rows)
     return codes
 
 
@@ -125,18 +123,39 @@ def turn_off(actor: Actor, *, password: str, code: str) -> str:
 
     Raises Invalid for a wrong password or code, Forbidden where the house wants it, Conflict when it is off.
     """
-    user = db.session.get_one(User, actor.person_id)
-    if user.two_factor_since is None:
-        raise Conflict(_("The second step is off already."))
-    if is_required(Role(user.role)):
-        raise Forbidden(_("Your house wants a second step of everybody like you, so it stays on."))
+    user = _who_may_turn_off(actor)
     check_proof(actor, user, password=password, code=code)
-    with transaction() as session:
-        user = session.get_one(User, user.id)
-        forget_second_step(user, keep_passkeys=True)
-        audit.record(actor, audit.Action.TWO_FACTOR_DISABLED, subject=f"user:{user.id}")
-        _sign_out_others(actor, user)
+    with transaction():
+        switch_off(actor, user)
         return sessions.renew(actor)
+
+
+def turn_off_with_passkey(actor: Actor, secret: str, response: str) -> str:
+    """Do as `turn_off` for a passkey's answer in place of password and code."""
+    user = _who_may_turn_off(actor)
+    check_passkey(actor, secret, response)
+    with transaction():
+        switch_off(actor, user)
+        return sessions.renew(actor)
+
+
+def switch_on(actor: Actor, user: User, *, by: str, codes: list[RecoveryCode]) -> None:
+    """Within a transaction, ask `user` for a second step from now on; other devices are signed out.
+
+    by: with what it was set up, "code" or "passkey".  codes: from `recovery_codes.hashed`.
+    """
+    stored = db.session.get_one(User, user.id)
+    stored.two_factor_since = stored.two_factor_since or clock.now()
+    audit.record(actor, audit.Action.TWO_FACTOR_ENABLED, subject=f"user:{user.id}", detail={"by": by})
+    sign_out_others(actor, user)
+    recovery_codes.replace_codes(actor, user.id, codes)
+
+
+def switch_off(actor: Actor, user: User) -> None:
+    """Within a transaction, have the password alone do again, and the passkeys; other devices are signed out."""
+    forget_second_step(db.session.get_one(User, user.id), keep_passkeys=True)
+    audit.record(actor, audit.Action.TWO_FACTOR_DISABLED, subject=f"user:{user.id}")
+    sign_out_others(actor, user)
 
 
 def renew_codes(actor: Actor) -> list[str]:
@@ -163,14 +182,17 @@ def reseal_secrets(actor: Actor) -> int:
     return len(rows)
 
 
-def _turn_on(actor: Actor, user: User, *, by: str) -> None:
-    stored = db.session.get_one(User, user.id)
-    stored.two_factor_since = stored.two_factor_since or clock.now()
-    audit.record(actor, audit.Action.TWO_FACTOR_ENABLED, subject=f"user:{user.id}", detail={"by": by})
-    _sign_out_others(actor, user)
-
-
-def _sign_out_others(actor: Actor, user: User) -> None:
+def sign_out_others(actor: Actor, user: User) -> None:
+    """Within a transaction, end every device of `user` but the one at hand."""
     sentence = _("How you sign in was changed. Please sign in again.")
     sessions.revoke_all(actor, user.id, reason="revoked", sentence=sentence, except_id=actor.session_id)
-    api_tokens.end_apps(actor, user.id)
+    api_tokens.end_tokens(actor, user.id)
+
+
+def _who_may_turn_off(actor: Actor) -> User:
+    user = db.session.get_one(User, actor.person_id)
+    if user.two_factor_since is None:
+        raise Conflict(_("The second step is off already."))
+    if is_required(Role(user.role)):
+        raise Forbidden(_("Your house wants a second step of everybody like you, so it stays on."))
+    return user

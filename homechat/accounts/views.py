@@ -1,4 +1,4 @@
-"""One's own account: pages. Signing in is in sign_in_views.py, the second step in two_factor_views.py."""
+"""One's own account: pages. More of them are in sign_in_views.py, two_factor_views.py and passkey_views.py."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
 
-from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask import Blueprint, jsonify, redirect, render_template, request, session, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from homechat import pages
-from homechat.accounts import actions, api_tokens, devices, recovery, sessions, two_factor
+from homechat.accounts import actions, api_tokens, devices, passkeys, recovery, sessions, two_factor
 from homechat.accounts.device_names import device_name
 from homechat.accounts.models import COLOR_COUNT, LoginSession
+from homechat.accounts.passkey_answers import Question
 from homechat.doors.forms import errors_of, form_number, form_text
-from homechat.doors.people import current_actor, forget_session, remember_session
+from homechat.doors.people import current_actor, forget_session, remember_challenge, remember_session
 from homechat.errors import HomeChatError, Invalid, Unavailable
 from homechat.locales import LOCALES
 from homechat.offload import in_native_thread
@@ -74,7 +75,7 @@ def common_passwords(version: str) -> Response:
 
 @blueprint.get("/me")
 def me() -> Page:
-    return _me(saved=request.args.get("saved", ""))
+    return me_page(saved=request.args.get("saved", ""))
 
 
 @blueprint.post("/me/profile")
@@ -89,7 +90,7 @@ def update_profile() -> Page:
             theme=form_text("theme"),
         )
     except HomeChatError as error:
-        return _me(errors=errors_of(error), form=request.form.to_dict()), error.status
+        return me_page(errors=errors_of(error), form=request.form.to_dict()), error.status
     return redirect(url_for("accounts.me", saved="profile"))
 
 
@@ -100,7 +101,7 @@ def change_password() -> Page:
             current_actor(), current=form_text("current_password"), new=form_text("password")
         )
     except HomeChatError as error:
-        return _me(errors=errors_of(error)), error.status
+        return me_page(errors=errors_of(error)), error.status
     return remember_session(redirect(url_for("accounts.me", saved="password")), token, current_user.person)
 
 
@@ -121,7 +122,7 @@ def rename_device(session_id: int) -> Page:
     try:
         devices.rename_device(current_actor(), session_id, form_text("device_name"))
     except Invalid as error:
-        return _me(errors=errors_of(error)), error.status
+        return me_page(errors=errors_of(error)), error.status
     return redirect(url_for("accounts.me", saved="device"))
 
 
@@ -159,7 +160,15 @@ def _packed_shortlist() -> pages.Packed:
     return in_native_thread(pages.packed, shortlist().words)
 
 
-def _me(*, errors: dict[str, str] | None = None, form: dict[str, Any] | None = None, saved: str = "") -> str:
+def asked(question: Question) -> Response:
+    """Return what a script of ours puts to a passkey, and to the browser the challenge that belongs to it."""
+    return remember_challenge(jsonify(ok=True, options=question.options), question.secret)
+
+
+def me_page(
+    *, errors: dict[str, str] | None = None, form: dict[str, Any] | None = None, saved: str = ""
+) -> str:
+    """Return the page about oneself, with what is wrong in it."""
     person = current_user.person
     known = {
         "display_name": person.display_name,
@@ -171,6 +180,7 @@ def _me(*, errors: dict[str, str] | None = None, form: dict[str, Any] | None = N
     return render_template(
         "accounts/me.html",
         two_factor=two_factor.state_of(person),
+        passkeys=passkeys.passkeys_of(person.id),
         devices=[_device(row) for row in sessions.devices_of(person.id)],
         apps=api_tokens.apps_of(current_actor()),
         timezones=sorted(available_timezones()),

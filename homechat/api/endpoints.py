@@ -208,6 +208,8 @@ def _checked(found: Endpoint) -> Json:
 
 
 def _json() -> Json:
+    if not request.content_length and not request.mimetype:
+        return {}  # As somebody does who has nothing to say.
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
     try:

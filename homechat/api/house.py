@@ -1,12 +1,10 @@
-"""The house itself: how it is for everybody; its people, settings and audit log for who runs it."""
+"""The house itself: how it is for everybody; its settings and audit log for who runs it."""
 
 from __future__ import annotations
 
 from marshmallow import INCLUDE, Schema, ValidationError, validates_schema
 
 from homechat import audit, clock, settings
-from homechat.accounts.models import User
-from homechat.accounts.queries import everyone
 from homechat.actor import Actor
 from homechat.api.endpoints import Body, Json, Who, endpoint
 from homechat.doors.people import settings as machine_settings
@@ -61,11 +59,6 @@ def server_info(actor: Actor, data: Json) -> Json:
     }
 
 
-@endpoint("GET", "/users", needs=Scope.ADMIN_READ)
-def users(actor: Actor, data: Json) -> Json:
-    return {"users": [_account(user) for user in everyone()]}
-
-
 @endpoint("GET", "/audit", needs=Scope.ADMIN_READ, takes=Entries)
 def audit_log(actor: Actor, data: Json) -> Json:
     known = {action.value: action for action in audit.Action}
@@ -95,19 +88,6 @@ def all_settings(actor: Actor, data: Json) -> Json:
 def set_settings(actor: Actor, data: Json) -> Json:
     change_settings(actor, data)
     return {"success": True, "settings": settings_as_values()}
-
-
-def _account(user: User) -> Json:
-    return {
-        "id": user.id,
-        "username": user.username,
-        "display_name": user.display_name,
-        "role": user.role,
-        "standing": user.standing,
-        "two_factor": user.two_factor_since is not None,
-        "created_at": clock.as_iso(user.created_at),
-        "last_seen_at": clock.as_iso(user.last_seen_at) if user.last_seen_at else None,
-    }
 
 
 def _entry(row: audit.AuditLog) -> Json:

@@ -39,4 +39,4 @@ def require_scope(actor: Actor, scope: Scope) -> None:
 def refuse_in_lockdown(actor: Actor) -> None:
     """Raise LockedDown while the house is closed to whoever comes with a token."""
     if actor.token_id is not None:
-        lockdown.refuse_token()
+        lockdown.refuse_token(actor.role)

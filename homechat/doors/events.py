@@ -14,6 +14,7 @@ from flask_babel import gettext as _
 from marshmallow import EXCLUDE, Schema, ValidationError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from homechat import lockdown
 from homechat.accounts import api_requests, bearers, sessions
 from homechat.actor import Actor, Door, Role
 from homechat.doors.bearers import refuse_in_lockdown, require_scope
@@ -115,7 +116,7 @@ class Sender(NamedTuple):
 def dispatch(sender: Sender, name: str, args: tuple[Any, ...]) -> Json:
     """Run one event of one socket and return its ack; whatever is in it, the connection stays.
 
-    budget of all events → session row anew → shape → budget of this event → right → handler. Errors become
+    budget of all events → session row anew → lockdown → shape → budget of this event → right → handler. Errors become
     `{ok: false, code, error}`.
     """
     under_way: UnderWay = current_app.extensions["homechat_events"]
@@ -161,6 +162,7 @@ def _actor_of(sender: Sender) -> Actor:
         row = sessions.session_by_id(socket.session_id)
     if row is None:
         raise Unauthenticated(_("You are signed out. Please sign in again."))
+    lockdown.refuse(Role(row.user.role))
     sessions.touch(row)
     g.person_id = row.user_id
     g.device = row  # SQLAlchemy forgets rows, and the people in them, that nobody holds.

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
+from homechat import lockdown
 from homechat.accounts import challenges, sessions
 from homechat.accounts.models import LoginSession, User
 from homechat.actor import Actor, Door, Role
@@ -30,6 +31,12 @@ PUBLIC_ENDPOINTS = frozenset(
         "accounts.second_step_now",
         "accounts.enrol",
         "accounts.enrol_now",
+        "accounts.passkey_to_sign_in",
+        "accounts.sign_in_with_passkey",
+        "accounts.passkey_to_answer",
+        "accounts.answer_with_passkey",
+        "accounts.passkey_to_enrol",
+        "accounts.enrol_with_passkey",
         "household.found",
         "household.found_now",
         "household.join",
@@ -46,6 +53,17 @@ PUBLIC_ENDPOINTS = frozenset(
         "pages.manifest",
     }
 )
+OPEN_IN_LOCKDOWN = frozenset(
+    {
+        "accounts.sign_out",
+        "health.up",
+        "health.health",
+        "pages.static_file",
+        "pages.service_worker",
+        "pages.manifest",
+    }
+)
+"""What somebody who is signed in reaches while they have to wait."""
 
 
 class SignedIn:
@@ -138,8 +156,19 @@ def settings() -> Settings:
 
 
 def deny_by_default(app: Flask) -> None:
-    """Let strangers see the public endpoints and nothing else, whatever a view forgets. The API looks for itself."""
+    """Let strangers see the public endpoints and nothing else, whatever a view forgets; and nobody in a lockdown.
+
+    The API looks for itself.
+    """
+    app.before_request(_most_wait_in_lockdown)
     app.before_request(_strangers_wait_outside)
+
+
+def _most_wait_in_lockdown() -> None:
+    if request.endpoint is None or request.endpoint in OPEN_IN_LOCKDOWN:
+        return
+    if current_user.is_authenticated:
+        lockdown.refuse(Role(current_user.person.role))
 
 
 def _strangers_wait_outside() -> BaseResponse | None:

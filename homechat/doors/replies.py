@@ -9,12 +9,22 @@ from flask import Flask, Response, g, jsonify, render_template, request, url_for
 from flask_babel import force_locale
 from flask_babel import gettext as _
 from flask_limiter import RateLimitExceeded
+from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
-from homechat.errors import Broken, HomeChatError, StepUpNeeded, TooMany, Unauthenticated, Unavailable
+from homechat.accounts import passkey_answers
+from homechat.errors import (
+    Broken,
+    HomeChatError,
+    LockedDown,
+    StepUpNeeded,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
 from homechat.locales import LOCALES
 
 log = logging.getLogger(__name__)
@@ -61,12 +71,28 @@ def _error_reply(error: HomeChatError) -> Reply:
         return _ask_who_it_is(error)
     if isinstance(error, Unauthenticated):
         return "", 303, {"Location": url_for("accounts.sign_in")}
+    if isinstance(error, LockedDown):
+        return _closed_page(error), error.status, headers
     return (
         render_template(
             "errors/error.html", code=error.status, title=_title(error.status), sentence=error.message
         ),
         error.status,
         headers,
+    )
+
+
+def _closed_page(error: LockedDown) -> str:
+    """Return the page of somebody who has to wait; it goes on to where they wanted to when the house opens."""
+    here = request.full_path if request.query_string else request.path
+    onward = request.script_root + here if request.method == "GET" else url_for("messages.index")
+    return render_template(
+        "errors/locked_down.html",
+        title=_title(error.status),
+        sentence=error.message,
+        reason=error.reason,
+        until=error.until,
+        onward=onward,
     )
 
 
@@ -77,7 +103,12 @@ def _ask_who_it_is(error: StepUpNeeded) -> Reply:
         return "", 303, {"Location": url_for("accounts.confirm", next=request.script_root + here)}
     kept = [(name, value) for name, value in request.form.items(multi=True) if name != "csrf_token"]
     page = render_template(
-        "accounts/confirm.html", errors={}, then=request.script_root + request.path, next="", kept=kept
+        "accounts/confirm.html",
+        errors={},
+        then=request.script_root + request.path,
+        next="",
+        kept=kept,
+        has_passkeys=passkey_answers.has_passkeys(current_user.person.id),
     )
     return page, error.status, {}
 
@@ -133,6 +164,7 @@ def _title(status: int) -> str:
         403: _("Not allowed"),
         404: _("Not here"),
         409: _("That changed"),
+        423: _("Closed for now"),
         429: _("A little slower"),
     }.get(status, _("That didn't work"))
 

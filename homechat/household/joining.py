@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
-from homechat import audit, clock, settings
+from homechat import audit, clock, lockdown, settings
 from homechat.accounts import sessions
 from homechat.accounts.actions import NewPerson, check_new_person, create_person
 from homechat.accounts.lockout import forget_all_failures
@@ -58,8 +58,8 @@ def join_house(
 
     invitation: the secret of its link; None: as a member, where the house is open.  let_in: how the door signs them in;
     called within the transaction, and not for who waits.
-    Raises NotFound for a spent link, Forbidden without one where the house is closed, Invalid or Conflict naming the
-    fields, TooMany past the limit.
+    Raises NotFound for a spent link, Forbidden without one where the house is closed, LockedDown, Invalid or Conflict
+    naming the fields, TooMany past the limit.
     """
     limits.spend(limits.SIGN_UP, actor.address)
     _way_in(invitation)
@@ -80,14 +80,15 @@ def join_house(
         newcomer = actor.acting_as(user.id, Role(user.role))
         if way is not None:
             way.uses += 1
-            audit.record(newcomer, audit.Action.INVITE_USED, subject=f"invitation:{way.id}")
         if waits:
             session.add(Newcomer(user_id=user.id, invitation_id=way.id if way is not None else None))
             session.flush()
             _tell_how_many_wait()
-            return Joined(user, None)
-        _show_in(newcomer, user, way)
-        return Joined(user, let_in(actor, user))
+        else:
+            _show_in(newcomer, user, way)
+        if way is not None:
+            audit.record(newcomer, audit.Action.INVITE_USED, subject=f"invitation:{way.id}")
+        return Joined(user, None if waits else let_in(actor, user))
 
 
 def newcomers_wait() -> bool:
@@ -149,6 +150,7 @@ def refuse_newcomer(actor: Actor, user_id: int) -> None:
 
 
 def _way_in(token: str | None) -> Invitation | None:
+    lockdown.refuse_joining()
     if token is not None:
         return open_invitation(token)
     if not is_sign_up_open():

@@ -99,9 +99,9 @@ def sign_out_everywhere(actor: Actor, user_id: int) -> Revoked:
         ended = shut_out(actor, user.id, sentence=_("You were signed out by whoever runs the house."))
         audit.record(
             actor,
-            audit.Action.SESSION_REVOKED,
+            audit.Action.ADMIN_ACTION,
             subject=f"user:{user.id}",
-            detail={"devices": ended.devices, "tokens": ended.tokens},
+            detail={"what": "sign_out", "devices": ended.devices, "tokens": ended.tokens},
         )
     return ended
 

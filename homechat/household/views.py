@@ -11,13 +11,13 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from homechat import clock
+from homechat import clock, lockdown
 from homechat.accounts.actions import NewPerson
 from homechat.accounts.models import Standing, User
 from homechat.actor import Actor, Role
 from homechat.doors.forms import errors_of, form_number, form_numbers, form_text, query_number
 from homechat.doors.people import current_actor, remember_session, settings
-from homechat.errors import Forbidden, HomeChatError, Invalid
+from homechat.errors import Forbidden, HomeChatError, Invalid, LockedDown
 from homechat.household import founding, invitations, joining
 from homechat.household.account_history import own_history
 from homechat.household.models import Invitation
@@ -173,7 +173,7 @@ def _join(token: str | None) -> Page:
     try:
         joined = joining.join_house(current_actor(), _new_person(), invitation=token)
     except HomeChatError as error:
-        if error.status == 404:
+        if error.status == 404 or isinstance(error, LockedDown):
             raise
         return _join_page(token, form=request.form, errors=errors_of(error), status=error.status)
     session.clear()
@@ -185,6 +185,7 @@ def _join(token: str | None) -> Page:
 def _join_page(
     token: str | None, *, form: MultiDict[str, str], errors: dict[str, str], status: int = 200
 ) -> Page:
+    lockdown.refuse_joining()
     if token is None and not joining.is_sign_up_open():
         return render_template("household/by_invitation.html"), 403
     welcome = None

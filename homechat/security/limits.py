@@ -75,11 +75,14 @@ SIGN_IN_ADDRESS = Budget(
 )
 API = Budget("api", lambda settings: settings.api_limit, lazy_gettext("Those are a lot of requests."))
 API_ADDRESS = Budget("api_address", API.rate, API.reason, by_address=True)
+# Each sign-in page asks one question by itself, so that the browser can offer a passkey beside the name.
+PASSKEY_QUESTIONS = Budget("passkey_questions", "120/minute", _SIGN_IN, by_address=True)
 SIGN_UP = Budget("sign_up", lambda settings: settings.sign_up_limit, _SIGN_IN, by_address=True)
 
 BUDGETS = (
     *(MESSAGES, SENDS, READ, HISTORY, TYPING, SOCKET_EVENTS, CONNECTS),
     *(JOINS, CREATE_ROOMS, INVITES, SIGN_IN, SIGN_IN_ADDRESS, SIGN_UP, API, API_ADDRESS),
+    PASSKEY_QUESTIONS,
 )
 
 

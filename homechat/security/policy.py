@@ -45,6 +45,7 @@ class HouseRight(StrEnum):
     MAKE_TOKENS = "make_tokens"
     MANAGE_TOKENS = "manage_tokens"
     READ_AUDIT_LOG = "read_audit_log"
+    LOCK_DOWN = "lock_down"
     ADMIN_PANEL = "admin_panel"
 
 
@@ -79,6 +80,7 @@ HOUSE_RIGHTS: dict[HouseRight, frozenset[Role]] = {
     HouseRight.MAKE_TOKENS: frozenset({Role.ADMIN, Role.MEMBER}),
     HouseRight.MANAGE_TOKENS: frozenset({Role.ADMIN}),
     HouseRight.READ_AUDIT_LOG: frozenset({Role.ADMIN}),
+    HouseRight.LOCK_DOWN: frozenset({Role.ADMIN}),
     HouseRight.ADMIN_PANEL: frozenset({Role.ADMIN}),
 }
 

@@ -44,6 +44,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_lockdowns"),
         sqlite_autoincrement=True,
     )
+    op.create_index("ix_lockdowns_expires_at", "lockdowns", ["expires_at"])
     op.create_table(
         "api_tokens",
         sa.Column("id", sa.Integer(), nullable=False),

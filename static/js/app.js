@@ -5,9 +5,11 @@ import { moveIn, me } from "./house.js";
 import "./elements/connection-pill.js";
 import "./elements/copy-link.js";
 import "./elements/device-news.js";
+import "./elements/locked-door.js";
 import "./elements/message-composer.js";
 import "./elements/message-list.js";
 import "./elements/newcomer-badge.js";
+import "./elements/passkey-button.js";
 import "./elements/password-field.js";
 import "./elements/room-list.js";
 import "./elements/theme-switch.js";
@@ -22,7 +24,8 @@ import { showUnreadTotal } from "./parts/unread-total.js";
 
 keepTimes(document);
 keepWorker(window, page.root);
-if (me) {
+// Before a locked door there is nothing to hear; it opens by itself.
+if (me && !document.querySelector("locked-door")) {
   makeRoomForKeyboard();
   showPresence();
   showRoomNews();

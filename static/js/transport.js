@@ -88,7 +88,7 @@ export class Transport {
     return this.#ask("room:list", {}).then(() => true, () => false);
   }
 
-  /** This device is signed out. @param {string} reason why, in the server's word for programs, or "" */
+  /** This device is signed out, or has to wait outside. @param {string} reason why, in the server's word for programs, or "" */
   end(reason) {
     if (this.#state === "ended") return;
     this.#enter("ended", reason);
@@ -145,6 +145,10 @@ export class Transport {
     }).catch(() => { throw new NotSent("network"); });
     if (response.status === 401 || this.#isSignIn(response)) {
       this.end("");
+      throw new NotSent("ended");
+    }
+    if (response.status === 423) {
+      this.end("locked_down");
       throw new NotSent("ended");
     }
     const answer = await response.json().catch(() => null);

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from homechat import clock, settings
 from homechat.accounts.models import LoginSession
+from homechat.accounts.passkeys import passkeys_of
 from homechat.accounts.queries import person_named
 from homechat.accounts.recovery import make_reset_link
 from homechat.accounts.revoking import forget_second_step
@@ -20,6 +21,7 @@ from homechat.actor import Actor, Role
 from homechat.database import transaction
 from homechat.household.founding import new_setup_token
 from homechat.household.invitations import invite
+from tests.authenticator import give_passkey
 from tests.browser.busy_house import Rooms, furnish
 from tests.browser.windows import Windows, windows_of
 from tests.conftest import GENEROUS_LIMITS, close
@@ -65,10 +67,17 @@ class Places:
         return self.running(f"/people/{self.house.id_of(name)}")
 
     def second_step(self) -> str:
-        """Give Olga a second step, and go to the door."""
+        """Give Olga a second step with all there is, and go to the door."""
         if self.house.person("olga").two_factor_since is None:
             self.house.turn_on_second_step("olga")
+            give_passkey(self.house, "olga")
         return "/sign-in"
+
+    def with_passkey(self, path: str) -> str:
+        """Give Ben a passkey, and go to `path`."""
+        if not self.house.act(passkeys_of, self.house.id_of("ben")):
+            give_passkey(self.house, "ben")
+        return path
 
     def wanting_second_steps(self) -> str:
         """Have the house want a second step of everybody, and go to the door."""
@@ -169,12 +178,39 @@ def look_around(page: Page) -> None:
         page.locator(".about__summary").click()
 
 
+def unfold_passkey(page: Page) -> None:
+    page.get_by_text("Rename or remove").click()
+
+
 def unfold(page: Page) -> None:
     page.locator(".fold__summary").click()
 
 
 def ask_to_leave(page: Page) -> None:
     page.get_by_text("Leave", exact=True).click()
+
+
+def fill_in_token(page: Page, name: str) -> None:
+    page.get_by_label("What is it for?").fill(name)
+    page.get_by_label("Read conversations").check()
+    page.get_by_label("Write messages").check()
+    page.get_by_label("Only in some rooms").check()
+    page.locator("[name=room_ids]").first.check()
+
+
+def make_a_token(page: Page) -> None:
+    fill_in_token(page, "Home Assistant in the hall, with all its lights and switches")
+    page.get_by_label("It acts as a bot").check()
+    page.get_by_role("button", name="Make the token").click()
+    expect(page.get_by_label("The token is ready").get_by_role("textbox")).to_be_visible()
+    page.locator(".line .fold__summary").first.click()
+
+
+def ask_for_nothing(page: Page) -> None:
+    page.get_by_label("What is it for?").fill("Nothing at all")
+    page.get_by_label("Only in some rooms").check()
+    page.get_by_role("button", name="Make the token").click()
+    expect(page.locator(".field__error").first).to_be_visible()
 
 
 VISITS = {
@@ -223,6 +259,12 @@ VISITS = {
         "admin.settings", lambda it: it.running("/settings"), then=keep_too_short, is_refused=True
     ),
     "me": Visit("accounts.me", lambda it: "/me?saved=profile"),
+    "me-with-passkey": Visit(
+        "accounts.me", lambda it: it.with_passkey("/me"), who="ben", then=unfold_passkey
+    ),
+    "second-lock-with-passkey": Visit(
+        "accounts.second_factor", lambda it: it.with_passkey("/me/two-factor"), who="ben"
+    ),
     "second-step": Visit(
         "accounts.second_step", Places.second_step, who=None, then=lambda page: knock(page, "olga")
     ),
@@ -238,6 +280,11 @@ VISITS = {
     ),
     "is-it-you": Visit("accounts.confirm", lambda it: "/confirm"),
     "history": Visit("household.history", lambda it: "/me/history"),
+    "is-it-you-with-passkey": Visit("accounts.confirm", lambda it: it.with_passkey("/confirm"), who="ben"),
+    "tokens": Visit("household.tokens", lambda it: "/me/tokens", then=make_a_token),
+    "tokens-refused": Visit(
+        "household.tokens", lambda it: "/me/tokens", then=ask_for_nothing, is_refused=True
+    ),
     "not-found": Visit("", lambda it: "/rooms/999999", is_refused=True),
 }
 

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, WebError
 
 from homechat.accounts import sessions
+from tests import secrets_used
 from tests.conftest import close
 from tests.house import House
 from tests.server_process import ServerProcess
@@ -56,6 +57,7 @@ class Watch:
         self.troubles.append(f"uncaught: {error.error}")
 
     def _request(self, request: Request) -> None:
+        secrets_used.remember(*secrets_used.secrets_sent(request.post_data or ""))
         address = urlsplit(request.url)
         if address.netloc != self._host and address.scheme not in OWN_SCHEMES:
             self.troubles.append(f"request to another host: {request.url}")

@@ -11,7 +11,7 @@ const BACK_ONLINE_MS = 2_000;
 const GOODBYE_MS = 2_500;
 
 /** Why the server may end a session, as far as we have words for it; its own sentence is in its own language. */
-const ENDINGS = new Set(["signed_out", "revoked", "role_changed", "password_changed"]);
+const ENDINGS = new Set(["signed_out", "revoked", "role_changed", "password_changed", "locked_down"]);
 
 class ConnectionPill extends HTMLElement {
   /** @type {AbortController} */
@@ -84,7 +84,11 @@ class ConnectionPill extends HTMLElement {
   #ended(reason) {
     this.#show("ended", say(ENDINGS.has(reason) ? `ended.${reason}` : "connection.ended"));
     const back = location.pathname + location.search;
-    setTimeout(() => goTo(`/sign-in?next=${encodeURIComponent(back)}`), GOODBYE_MS);
+    setTimeout(() => {
+      // Still signed in: the page itself says until when, and comes back by itself.
+      if (reason === "locked_down") location.reload();
+      else goTo(`/sign-in?next=${encodeURIComponent(back)}`);
+    }, GOODBYE_MS);
   }
 
   /** @param {string} state @param {string} text @param {HTMLElement[]} actions */
