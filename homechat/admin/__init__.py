@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from homechat.admin import audit_views, overview_views, people_views, settings_views, token_views
+from homechat.admin import (
+    audit_views,
+    lockdown_views,
+    overview_views,
+    people_views,
+    settings_views,
+    token_views,
+)
 from homechat.admin.panel import blueprint
 
-PAGES = (overview_views, people_views, token_views, audit_views, settings_views)
+PAGES = (overview_views, people_views, token_views, audit_views, settings_views, lockdown_views)
 
 __all__ = ["PAGES", "blueprint"]

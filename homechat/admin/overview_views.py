@@ -10,6 +10,7 @@ from flask import url_for
 from flask_babel import get_timezone, ngettext
 from flask_babel import gettext as _
 
+from homechat.admin.lockdown_lines import lockdown_lines
 from homechat.admin.panel import Page, blueprint, page
 from homechat.audit import Action
 from homechat.doors.people import current_actor
@@ -47,6 +48,7 @@ def overview() -> Page:
         concerns=list(_concerns(house)),
         tiles=_tiles(house),
         last_check=house.last_check,
+        closed=lockdown_lines(),
     )
 
 

@@ -18,6 +18,9 @@ from homechat.database import transaction
 from homechat.household.invitations import invite, revoke_invitation
 from homechat.household.joining import join_house
 from homechat.household.tokens import create_token
+from homechat.lockdown import Kind
+from homechat.operations.lockdown import lift as lift_lockdown
+from homechat.operations.lockdown import start as start_lockdown
 from homechat.rooms.actions import archive_room, welcome_home
 from homechat.rooms.models import Room
 from homechat.security.policy import RoomKind, Scope
@@ -86,6 +89,8 @@ def furnish(house: House, now: datetime) -> Rooms:
     _invite(house)
     _let_wait(house)
     _make_tokens(house)
+    house.act(start_lockdown, Actor.operator(), Kind.USERS, reason="A tablet was lost on the train")
+    house.act(lift_lockdown, Actor.operator())
     return rooms
 
 

@@ -22,6 +22,8 @@ from homechat.database import transaction
 from homechat.household.founding import new_setup_token
 from homechat.household.invitations import invite
 from tests.authenticator import give_passkey
+from homechat.lockdown import Kind
+from homechat.operations.lockdown import start as start_lockdown
 from tests.browser.busy_house import Rooms, furnish
 from tests.browser.windows import Windows, windows_of
 from tests.conftest import GENEROUS_LIMITS, close
@@ -62,6 +64,12 @@ class Places:
         with self.house.rows() as session, transaction():
             session.execute(sa.update(LoginSession).values(proved_at=clock.now()))
         return f"/admin{path}"
+
+    def closed_to_programs(self) -> str:
+        """Close the house to programs, which nobody else notices, and go to the first page of the panel."""
+        reason = "Somebody left a token in a notebook"
+        self.house.act(start_lockdown, Actor.operator(), Kind.TOKENS, reason=reason)
+        return self.running("")
 
     def account(self, name: str) -> str:
         return self.running(f"/people/{self.house.id_of(name)}")
@@ -165,6 +173,21 @@ def ask_to_revoke(page: Page) -> None:
     page.locator("summary", has_text="Revoke").first.click()
 
 
+def show_what_would_happen(page: Page) -> None:
+    page.get_by_role("radio", name="Everything").check()
+    page.get_by_label("Why").fill("A phone was stolen")
+    page.get_by_role("button", name="Show what would happen").click()
+    expect(page.get_by_role("heading", name="What would happen")).to_be_visible()
+
+
+def give_a_long_reason(page: Page) -> None:
+    why = page.get_by_label("Why")
+    why.evaluate("it => { it.maxLength = 1000; }")
+    why.fill("Why? " * 100)
+    page.get_by_role("button", name="Show what would happen").click()
+    expect(page.locator(".field__error")).to_be_visible()
+
+
 def keep_too_short(page: Page) -> None:
     page.get_by_label("Kept for so many days").fill("7")
     page.locator("form", has_text="Kept for so many days").evaluate("it => { it.noValidate = true; }")
@@ -258,6 +281,13 @@ VISITS = {
     "house-settings-refused": Visit(
         "admin.settings", lambda it: it.running("/settings"), then=keep_too_short, is_refused=True
     ),
+    "house-lockdown": Visit(
+        "admin.lockdown", lambda it: it.running("/lockdown?done=lifted"), then=show_what_would_happen
+    ),
+    "house-lockdown-refused": Visit(
+        "admin.lockdown", lambda it: it.running("/lockdown"), then=give_a_long_reason, is_refused=True
+    ),
+    "house-closed": Visit("admin.overview", Places.closed_to_programs),
     "me": Visit("accounts.me", lambda it: "/me?saved=profile"),
     "me-with-passkey": Visit(
         "accounts.me", lambda it: it.with_passkey("/me"), who="ben", then=unfold_passkey
