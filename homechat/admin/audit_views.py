@@ -21,6 +21,7 @@ from homechat.doors.people import current_actor
 from homechat.errors import Invalid
 from homechat.household.log_reading import export_log, read_log
 
+ENTRIES = 30
 NOBODY = "nobody"
 TYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
 
@@ -65,7 +66,7 @@ def export_audit_log() -> Page:
 def _audit_page(*, checked: bool = False, broken: Break | None = None) -> str:
     wanted = _wanted()
     before = query_number("before")
-    found = read_log(current_actor(), wanted.filters, before=before)
+    found = read_log(current_actor(), wanted.filters, before=before, limit=ENTRIES)
     return page(
         "audit",
         lines=lines_of(found.entries),

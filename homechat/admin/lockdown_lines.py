@@ -9,10 +9,11 @@ from datetime import datetime
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
+from homechat import clock
 from homechat.accounts.models import User
 from homechat.database import db
-from homechat.lockdown import InForce, Kind, Lockdown
-from homechat.operations.lockdown import past_lockdowns, status
+from homechat.lockdown import InForce, Kind, Lockdown, in_force
+from homechat.operations.lockdown import past_lockdowns
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class LockdownLine:
 
 def lockdown_lines() -> list[LockdownLine]:
     """Return what is in force now, the oldest first."""
-    return _lines(status().in_force)
+    return _lines(in_force(clock.now()))
 
 
 def past_lockdown_lines() -> list[LockdownLine]:

@@ -21,9 +21,9 @@ from homechat.actor import Actor, Role
 from homechat.database import transaction
 from homechat.household.founding import new_setup_token
 from homechat.household.invitations import invite
-from tests.authenticator import give_passkey
 from homechat.lockdown import Kind
 from homechat.operations.lockdown import start as start_lockdown
+from tests.authenticator import give_passkey
 from tests.browser.busy_house import Rooms, furnish
 from tests.browser.windows import Windows, windows_of
 from tests.conftest import GENEROUS_LIMITS, close
