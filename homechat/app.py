@@ -6,7 +6,7 @@ import functools
 
 from flask import Flask
 
-from homechat import api, cli, config, connection, context, lockdown, paths
+from homechat import admin, api, cli, config, connection, context, lockdown, paths
 from homechat.accounts import passkey_views, proof_models, sign_in_views, token_models, two_factor_views
 from homechat.accounts.api_requests import ReadCounts
 from homechat.accounts.views import blueprint as accounts
@@ -32,7 +32,7 @@ from homechat.security import field_encryption
 from homechat.security.headers import init_headers
 from homechat.security.limits import init_limits
 
-FEATURES = (pages, health, accounts, household, messages, rooms, api.blueprint)
+FEATURES = (pages, health, accounts, household, messages, rooms, admin.blueprint, api.blueprint)
 # Imported for what they connect to: events, and signals of features further down.
 LISTENERS = (messages_sockets, messages_listeners, rooms_listeners)
 # Imported for the pages that they add to a feature's own.

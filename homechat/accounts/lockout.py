@@ -83,6 +83,16 @@ def locked_out_until(user_id: int) -> datetime | None:
     return latest if latest is not None and clock.now() < latest else None
 
 
+def all_locked_out() -> dict[int, datetime]:
+    """Return for each account that is locked now, from anywhere, when the last of its locks ends; by user id."""
+    query = (
+        sa.select(SignInFailures.user_id, sa.func.max(SignInFailures.locked_until))
+        .where(SignInFailures.locked_until > clock.now())
+        .group_by(SignInFailures.user_id)
+    )
+    return {user_id: until for user_id, until in db.session.execute(query) if until is not None}
+
+
 def _count_failure(actor: Actor, user: User) -> None:
     """Count a wrong password or code; the fifth, tenth, fifteenth locks, and that is audited."""
     for place in _places(actor, user):

@@ -32,6 +32,7 @@ class Filters:
     actor_id: whoever did it; 0: nobody who was signed in, that is strangers, the operator and the house itself.
     about_id: a person; what they did themselves and what was done to their account.
     since, until: from this moment on; before this moment.  subject: a piece of it, such as `room:7` or `token`.
+    without: subjects that are left out whatever else fits, such as rooms that the reader may know nothing of.
     """
 
     action: Action | None = None
@@ -42,6 +43,7 @@ class Filters:
     since: datetime | None = None
     until: datetime | None = None
     subject: str = ""
+    without: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -181,11 +183,21 @@ def _conditions(filters: Filters) -> Iterator[sa.ColumnElement[bool]]:
         yield AuditLog.at < filters.until
     if filters.subject:
         yield AuditLog.subject.contains(filters.subject, autoescape=True)
+    if filters.without:
+        yield AuditLog.subject.not_in(sorted(filters.without))
 
 
 def _needs_looking(filters: Filters) -> bool:
     """Whether some of it is in no index in the order of the entries."""
-    return bool(filters.door or filters.address or filters.since or filters.until or filters.subject)
+    looked_for = (
+        filters.door,
+        filters.address,
+        filters.since,
+        filters.until,
+        filters.subject,
+        filters.without,
+    )
+    return any(looked_for)
 
 
 def _id_of(row: AuditLog) -> int:

@@ -54,6 +54,7 @@ class Action(StrEnum):
     SECRETS_ROTATED = "secrets_rotated"
     EXPORT = "export"
     AUDIT_PRUNED = "audit_pruned"
+    AUDIT_CHECKED = "audit_checked"
     LOCKDOWN = "lockdown"
     LOCKDOWN_LIFTED = "lockdown_lifted"
     ADMIN_ACTION = "admin_action"

@@ -150,6 +150,9 @@ SENTENCES: dict[Action, Sentences] = {
     Action.AUDIT_PRUNED: Sentences(
         _("You deleted old entries of the audit log."), _("%(who)s deleted old entries of the audit log.")
     ),
+    Action.AUDIT_CHECKED: Sentences(
+        _("You looked whether the audit log is whole."), _("%(who)s looked whether the audit log is whole.")
+    ),
     Action.LOCKDOWN: Sentences(_("You locked the house down."), _("%(who)s locked the house down.")),
     Action.LOCKDOWN_LIFTED: Sentences(_("You opened the house again."), _("%(who)s opened the house again.")),
     Action.ADMIN_ACTION: Sentences(

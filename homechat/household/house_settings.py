@@ -35,12 +35,17 @@ def settings_as_values() -> dict[str, str | bool | int]:
 
 
 def change_settings(actor: Actor, wanted: Mapping[str, str | bool | int]) -> None:
-    """Change all of these settings, or none. Raises Invalid naming each that does not do, Forbidden."""
+    """Change all of these settings, or none; what is so already is left as it is.
+
+    Raises Invalid naming each that does not do, Forbidden.
+    """
     fields: dict[str, str] = {}
     with transaction():
+        present = {setting.key: value for setting, value in settings_shown()}
         for key, value in wanted.items():
             try:
-                set_from_text(actor, key, _as_text(value))
+                if _as_text(value) != present.get(key):
+                    set_from_text(actor, key, _as_text(value))
             except (Invalid, NotFound) as error:
                 fields[key] = error.message
         if fields:

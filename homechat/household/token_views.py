@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any
 
 from flask import redirect, render_template, request, url_for
-from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 from homechat.accounts import api_tokens, step_up
@@ -16,6 +15,7 @@ from homechat.actor import Actor, Role
 from homechat.doors.forms import errors_of, form_number, form_numbers, form_text
 from homechat.doors.people import current_actor
 from homechat.errors import HomeChatError, StepUpNeeded
+from homechat.household.scope_words import scope_words
 from homechat.household.tokens import create_token, scopes_to_give
 from homechat.household.views import Page, blueprint, rooms_to_open
 from homechat.messages.sidebar import sidebar
@@ -91,23 +91,6 @@ def rotate_token(token_id: int) -> Page:
 def revoke_token(token_id: int) -> Page:
     is_app = api_tokens.revoke(current_actor(), token_id).kind == TokenKind.SIGN_IN
     return redirect(url_for("accounts.me", saved="device") if is_app else url_for("household.tokens"))
-
-
-def scope_words() -> dict[str, str]:
-    """Return what each scope allows, in the reader's words."""
-    return {
-        Scope.MESSAGES_READ: _("Read conversations"),
-        Scope.MESSAGES_WRITE: _("Write messages"),
-        Scope.MEDIA_WRITE: _("Send files"),
-        Scope.CHANNELS_READ: _("See which rooms there are"),
-        Scope.CHANNELS_WRITE: _("Make, join and leave rooms"),
-        Scope.MEMBERS_READ: _("See who is in a room"),
-        Scope.SEARCH: _("Search"),
-        Scope.USERS_READ: _("Look people up"),
-        Scope.BOTS_WRITE: _("Make and change bots"),
-        Scope.ADMIN_READ: _("See accounts, settings and the audit log"),
-        Scope.ADMIN_WRITE: _("Run the house: accounts and settings"),
-    }
 
 
 def _page(

@@ -13,7 +13,6 @@ from werkzeug.wrappers import Response
 
 from homechat import clock, lockdown
 from homechat.accounts.actions import NewPerson
-from homechat.accounts.cards import PersonCard, card_of
 from homechat.accounts.models import Standing, User
 from homechat.actor import Actor, Role
 from homechat.doors.forms import errors_of, form_number, form_numbers, form_text, query_number
@@ -21,7 +20,8 @@ from homechat.doors.people import current_actor, remember_session, settings
 from homechat.errors import Forbidden, HomeChatError, Invalid, LockedDown
 from homechat.household import founding, invitations, joining
 from homechat.household.account_history import own_history
-from homechat.household.models import Invitation, Newcomer
+from homechat.household.models import Invitation
+from homechat.household.newcomer_lines import newcomer_lines
 from homechat.messages.sidebar import sidebar
 from homechat.rooms.queries import public_rooms
 from homechat.security.policy import HouseRight, house_right
@@ -47,16 +47,6 @@ class InvitationLine:
     state: str
     inviter_name: str
     arrivals: list[str]
-
-
-@dataclass(frozen=True)
-class NewcomerLine:
-    """One line of the list of those who wait to be let in. inviter_name, note: None and "" without an invitation."""
-
-    person: PersonCard
-    asked_at: datetime
-    inviter_name: str | None
-    note: str
 
 
 @dataclass(frozen=True)
@@ -226,9 +216,7 @@ def _invites_page(
     new_link = settings().origin + url_for("household.join", token=new_token) if new_token else None
     return render_template(
         "household/invites.html",
-        newcomers=[_newcomer_line(row) for row in joining.newcomers(actor)]
-        if joining.may_approve(actor)
-        else [],
+        newcomers=newcomer_lines(actor) if joining.may_approve(actor) else [],
         invitations=[_line(row, arrivals[row.id]) for row in rows],
         rooms=rooms_to_open(actor),
         may_invite_admin=house_right(actor.role, HouseRight.INVITE_ADMIN),
@@ -243,16 +231,6 @@ def rooms_to_open(actor: Actor) -> list[object]:
     """Return the rooms that somebody may open to a guest, or to a token of theirs: all public ones, and their own."""
     mine = [line.room for line in sidebar(actor.person_id) if line.room.kind == "private"]
     return [*public_rooms(actor), *mine]
-
-
-def _newcomer_line(row: Newcomer) -> NewcomerLine:
-    invitation = row.invitation
-    return NewcomerLine(
-        person=card_of(row.user),
-        asked_at=row.asked_at,
-        inviter_name=invitation.created_by.display_name if invitation is not None else None,
-        note=invitation.note if invitation is not None else "",
-    )
 
 
 def _line(row: Invitation, arrivals: list[User]) -> InvitationLine:

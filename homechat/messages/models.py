@@ -41,7 +41,7 @@ class Message(Base):
     body: Mapped[str] = mapped_column(sa.Text, default="")
     payload: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON)
     reply_to_id: Mapped[int | None] = mapped_column(sa.ForeignKey("messages.id"), index=True)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now, index=True)
     edited_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

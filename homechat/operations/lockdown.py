@@ -157,6 +157,15 @@ def status() -> Status:
     return Status(in_force, _reach([each.kind for each in in_force]))
 
 
+def past_lockdowns(*, limit: int = 10) -> list[Lockdown]:
+    """Return the last lockdowns that are over, the newest first."""
+    now = clock.now()
+    is_over = sa.or_(Lockdown.lifted_at.is_not(None), Lockdown.expires_at <= now)
+    return list(
+        db.session.scalars(sa.select(Lockdown).where(is_over).order_by(Lockdown.id.desc()).limit(limit))
+    )
+
+
 def reach_of(kind: Kind) -> Reach:
     """Return whom a lockdown of this kind concerns, if it began now."""
     return _reach([kind])

@@ -95,6 +95,11 @@ def everyone_online() -> set[int]:
     return set(db.session.scalars(sa.select(LiveSocketRow.user_id).distinct()))
 
 
+def open_windows() -> int:
+    """Return how many sockets are open in all processes."""
+    return db.session.scalar(sa.select(sa.func.count()).select_from(LiveSocketRow)) or 0
+
+
 def _is_gone() -> sa.ColumnElement[bool]:
     return ServerProcess.seen_at < clock.now() - PROCESS_GONE_AFTER
 

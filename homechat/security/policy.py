@@ -46,6 +46,7 @@ class HouseRight(StrEnum):
     MANAGE_TOKENS = "manage_tokens"
     READ_AUDIT_LOG = "read_audit_log"
     LOCK_DOWN = "lock_down"
+    ADMIN_PANEL = "admin_panel"
 
 
 class RoomRight(StrEnum):
@@ -80,6 +81,7 @@ HOUSE_RIGHTS: dict[HouseRight, frozenset[Role]] = {
     HouseRight.MANAGE_TOKENS: frozenset({Role.ADMIN}),
     HouseRight.READ_AUDIT_LOG: frozenset({Role.ADMIN}),
     HouseRight.LOCK_DOWN: frozenset({Role.ADMIN}),
+    HouseRight.ADMIN_PANEL: frozenset({Role.ADMIN}),
 }
 
 

@@ -270,9 +270,11 @@ def upgrade() -> None:
         )
         sessions.create_index("ix_login_sessions_device_id", ["device_id"])
     op.add_column("users", sa.Column("two_factor_since", sa.DateTime(), nullable=True))
+    op.create_index("ix_messages_created_at", "messages", ["created_at"])
 
 
 def downgrade() -> None:
+    op.drop_index("ix_messages_created_at", "messages")
     op.drop_column("users", "two_factor_since")
     with op.batch_alter_table("login_sessions") as sessions:
         sessions.drop_constraint("fk_login_sessions_device_id_devices", type_="foreignkey")

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from homechat import settings
-from homechat.accounts import sessions
+from homechat import clock, settings
+from homechat.accounts import api_tokens, sessions
 from homechat.accounts.actions import NewPerson, create_person
+from homechat.accounts.lockout import note_failure
 from homechat.accounts.models import User
+from homechat.accounts.token_models import ApiToken, TokenKind
 from homechat.actor import Actor, Door, Role
+from homechat.audit import Action
 from homechat.database import transaction
 from homechat.household.invitations import invite, revoke_invitation
 from homechat.household.joining import join_house
+from homechat.household.tokens import create_token
+from homechat.lockdown import Kind
+from homechat.operations.lockdown import lift as lift_lockdown
+from homechat.operations.lockdown import start as start_lockdown
 from homechat.rooms.actions import archive_room, welcome_home
 from homechat.rooms.models import Room
-from homechat.security.policy import RoomKind
+from homechat.security.policy import RoomKind, Scope
 from tests.browser.history import Line, write_history
 from tests.house import CAST, PASSWORD, House
 
@@ -67,6 +75,7 @@ class Rooms:
 def furnish(house: House, now: datetime) -> Rooms:
     """Let a family live in a house with the cast, as of `now`, and return its rooms."""
     _give_names(house, now)
+    _guess(house, now)
     rooms = _make_rooms(house)
     _fill_side_rooms(house, now)
     write_history(house, rooms.journey, _journey(now))
@@ -79,6 +88,9 @@ def furnish(house: House, now: datetime) -> Rooms:
     _sign_in_elsewhere(house)
     _invite(house)
     _let_wait(house)
+    _make_tokens(house)
+    house.act(start_lockdown, Actor.operator(), Kind.USERS, reason="A tablet was lost on the train")
+    house.act(lift_lockdown, Actor.operator())
     return rooms
 
 
@@ -217,6 +229,10 @@ SMALL_TALK = [
 
 
 def _sign_in_elsewhere(house: House) -> None:
+    """Have Ada signed in on two more devices and Ben on one; Mina has a second step."""
+    house.turn_on_second_step("mina")
+    ben = replace(house.actor("ben"), address="192.168.1.31", user_agent=f"Mozilla/5.0 ({DEVICES[0][1]}")
+    house.act(sessions.open_session, ben, house.person("ben"))
     ada = house.person("ada")
     for address, device in DEVICES:
         actor = replace(house.actor("ada"), address=address, user_agent=f"Mozilla/5.0 ({device}")
@@ -229,6 +245,50 @@ DEVICES = [
         "iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Safari/604.1",
     ),
     ("2001:db8:85a3:8d3:1319:8a2e:370:7348", "X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"),
+]
+
+
+def _guess(house: House, now: datetime) -> None:
+    """Have somebody try to sign in through a week, and guess too often on its last day."""
+    stranger = Actor.stranger(door=Door.PAGE, address="203.0.113.77", user_agent="curl/8.5")
+    ada, noor = house.person("ada"), house.person("noor")
+    for days_ago, tries in enumerate(reversed((1, 0, 3, 2, 0, 1))):
+        with clock.moved(now - timedelta(days=days_ago + 1) - clock.now()):
+            _fail(house, stranger, ada, tries)
+    _fail(house, stranger, noor, 5)
+
+
+def _fail(house: House, stranger: Actor, user: User, times: int) -> None:
+    for _ in range(times):
+        with house.app.app_context(), transaction():
+            note_failure(stranger, user, Action.LOGIN_FAILED)
+
+
+def _make_tokens(house: House) -> None:
+    """Give programs tokens: one that knows only a room, a bot's, an app that somebody signed in."""
+    for name, owner, more in TOKENS:
+        owner_id = house.id_of(owner)
+        house.act(create_token, Actor.operator(), name=name, owner_id=owner_id, **more)
+    with house.rows() as session, transaction():
+        token = session.query(ApiToken).order_by(ApiToken.id).first()
+        token.last_used_at = clock.now() - timedelta(minutes=3)
+        token.last_used_address = "192.168.1.40"
+        cleo = session.query(User).filter_by(username="cleo").one()
+        api_tokens.issue(Actor.operator(), kind=TokenKind.SIGN_IN, name="Phone app", acts_as=cleo, owner=cleo)
+
+
+TOKENS: list[tuple[str, str, dict[str, Any]]] = [
+    (
+        "Home Assistant",
+        "ada",
+        {"scopes": ["messages:write", "channels:read", "members:read"], "as_bot": True},
+    ),
+    (
+        "Geburtstagserinnerungsbenachrichtigungsautomatisierung",
+        "ada",
+        {"scopes": [scope.value for scope in Scope], "hours": 720},
+    ),
+    ("Backup of what I wrote", "ben", {"scopes": ["messages:read"], "hours": 24}),
 ]
 
 

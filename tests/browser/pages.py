@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import sqlalchemy as sa
 from playwright.sync_api import Browser, Page, expect
 
-from homechat import settings
+from homechat import clock, settings
+from homechat.accounts.models import LoginSession
 from homechat.accounts.passkeys import passkeys_of
 from homechat.accounts.queries import person_named
 from homechat.accounts.recovery import make_reset_link
@@ -19,6 +21,8 @@ from homechat.actor import Actor, Role
 from homechat.database import transaction
 from homechat.household.founding import new_setup_token
 from homechat.household.invitations import invite
+from homechat.lockdown import Kind
+from homechat.operations.lockdown import start as start_lockdown
 from tests.authenticator import give_passkey
 from tests.browser.busy_house import Rooms, furnish
 from tests.browser.windows import Windows, windows_of
@@ -54,6 +58,21 @@ class Places:
         with self.house.rows(), transaction():
             forget_second_step(person_named("gus"))
         return "/me/two-factor"
+
+    def running(self, path: str) -> str:
+        """Go to a page of the panel, on a device whose owner has just shown who they are."""
+        with self.house.rows() as session, transaction():
+            session.execute(sa.update(LoginSession).values(proved_at=clock.now()))
+        return f"/admin{path}"
+
+    def closed_to_programs(self) -> str:
+        """Close the house to programs, which nobody else notices, and go to the first page of the panel."""
+        reason = "Somebody left a token in a notebook"
+        self.house.act(start_lockdown, Actor.operator(), Kind.TOKENS, reason=reason)
+        return self.running("")
+
+    def account(self, name: str) -> str:
+        return self.running(f"/people/{self.house.id_of(name)}")
 
     def second_step(self) -> str:
         """Give Olga a second step with all there is, and go to the door."""
@@ -135,6 +154,47 @@ def make_a_link(page: Page) -> None:
     expect(page.get_by_label("The link is ready").get_by_role("textbox")).to_be_visible()
 
 
+def make_a_reset_link(page: Page) -> None:
+    page.get_by_role("button", name="Make a reset link").click()
+    expect(page.get_by_label("The link is ready").get_by_role("textbox")).to_be_visible()
+
+
+def ask_to_lock(page: Page) -> None:
+    page.locator("summary", has_text="Sign out everywhere").click()
+    page.locator("summary", has_text="Lock").last.click()
+    page.get_by_text("Give another role").click()
+
+
+def unfold_an_entry(page: Page) -> None:
+    page.locator(".entry__summary").first.click()
+
+
+def ask_to_revoke(page: Page) -> None:
+    page.locator("summary", has_text="Revoke").first.click()
+
+
+def show_what_would_happen(page: Page) -> None:
+    page.get_by_role("radio", name="Everything").check()
+    page.get_by_label("Why").fill("A phone was stolen")
+    page.get_by_role("button", name="Show what would happen").click()
+    expect(page.get_by_role("heading", name="What would happen")).to_be_visible()
+
+
+def give_a_long_reason(page: Page) -> None:
+    why = page.get_by_label("Why")
+    why.evaluate("it => { it.maxLength = 1000; }")
+    why.fill("Why? " * 100)
+    page.get_by_role("button", name="Show what would happen").click()
+    expect(page.locator(".field__error")).to_be_visible()
+
+
+def keep_too_short(page: Page) -> None:
+    page.get_by_label("Kept for so many days").fill("7")
+    page.locator("form", has_text="Kept for so many days").evaluate("it => { it.noValidate = true; }")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".field__error")).to_be_visible()
+
+
 def look_around(page: Page) -> None:
     expect(page.locator("message-list.is-ready")).to_be_attached()
     if page.locator(".about__summary").is_visible():
@@ -205,6 +265,29 @@ VISITS = {
     "invitations-refused": Visit(
         "household.invites", lambda it: "/invites", then=ask_too_much, is_refused=True
     ),
+    "house": Visit("admin.overview", lambda it: it.running("")),
+    "house-people": Visit("admin.people", lambda it: it.running("/people?done=approved")),
+    "house-nobody": Visit("admin.people", lambda it: it.running("/people?q=zzz")),
+    "house-person": Visit("admin.person", lambda it: it.account("ben"), then=ask_to_lock),
+    "house-person-locked": Visit("admin.person", lambda it: it.account("noor")),
+    "house-reset-link": Visit("admin.person", lambda it: it.account("mina"), then=make_a_reset_link),
+    "house-oneself": Visit("admin.person", lambda it: it.account("ada")),
+    "house-tokens": Visit("admin.tokens", lambda it: it.running("/tokens"), then=ask_to_revoke),
+    "house-log": Visit("admin.audit_log", lambda it: it.running("/audit"), then=unfold_an_entry),
+    "house-log-found": Visit(
+        "admin.audit_log", lambda it: it.running("/audit?action=login_failed&since=2026-01-32")
+    ),
+    "house-settings": Visit("admin.settings", lambda it: it.running("/settings?done=saved")),
+    "house-settings-refused": Visit(
+        "admin.settings", lambda it: it.running("/settings"), then=keep_too_short, is_refused=True
+    ),
+    "house-lockdown": Visit(
+        "admin.lockdown", lambda it: it.running("/lockdown?done=lifted"), then=show_what_would_happen
+    ),
+    "house-lockdown-refused": Visit(
+        "admin.lockdown", lambda it: it.running("/lockdown"), then=give_a_long_reason, is_refused=True
+    ),
+    "house-closed": Visit("admin.overview", Places.closed_to_programs),
     "me": Visit("accounts.me", lambda it: "/me?saved=profile"),
     "me-with-passkey": Visit(
         "accounts.me", lambda it: it.with_passkey("/me"), who="ben", then=unfold_passkey

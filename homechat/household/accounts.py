@@ -1,0 +1,100 @@
+"""Everyone's account as those who run the house see it: how it stands, and nothing of what anybody wrote."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+
+from homechat import clock
+from homechat.accounts.cards import PersonCard, cards_of
+from homechat.accounts.lockout import all_locked_out
+from homechat.accounts.models import LoginSession, Standing, User
+from homechat.accounts.queries import everyone, is_last_admin
+from homechat.actor import Actor
+from homechat.database import db
+from homechat.errors import Forbidden, NotFound
+from homechat.security.policy import HouseRight, may_in_house
+from homechat.text import one_line
+
+
+@dataclass(frozen=True)
+class Account:
+    """How somebody's account stands.
+
+    second_step_since: None where the password alone does.  devices: on how many they are signed in.
+    locked_out_until: when the last lock ends that wrong guesses brought about; None when there is none.
+    is_last_admin: nobody but they could run the house.
+    """
+
+    person: PersonCard
+    standing: Standing
+    since: datetime
+    second_step_since: datetime | None
+    devices: int
+    locked_out_until: datetime | None
+    is_last_admin: bool
+
+
+def accounts(actor: Actor, *, matching: str = "") -> list[Account]:
+    """Return the accounts of all who came in and have not left, by name; who waits is among the newcomers.
+
+    matching: a piece of their name or sign-in name.  Raises Forbidden without the right.
+    """
+    _check_right(actor)
+    wanted = one_line(matching).lower()
+    found = [user for user in everyone() if user.standing != Standing.PENDING and _is_called(user, wanted)]
+    return _with_standing(found)
+
+
+def account(actor: Actor, user_id: int) -> Account:
+    """Return somebody's account, one's own too. Raises Forbidden without the right, NotFound for ids of nobody."""
+    _check_right(actor)
+    user = db.session.get(User, user_id) if 0 < user_id < 2**63 else None
+    if user is None or user.erased_at is not None:
+        raise NotFound(_("There is nobody like that here."))
+    return _with_standing([user])[0]
+
+
+def signed_in_devices() -> dict[int, int]:
+    """Return on how many devices each person is signed in, by user id; without those who are on none."""
+    now = clock.now()
+    query = (
+        sa.select(LoginSession.user_id, sa.func.count(LoginSession.id))
+        .where(
+            LoginSession.revoked_at.is_(None),
+            LoginSession.idle_expires_at > now,
+            LoginSession.expires_at > now,
+        )
+        .group_by(LoginSession.user_id)
+    )
+    return {user_id: count for user_id, count in db.session.execute(query)}
+
+
+def _check_right(actor: Actor) -> None:
+    if not may_in_house(actor, HouseRight.MANAGE_PEOPLE):
+        raise Forbidden(_("Only those who run the house may do that."))
+
+
+def _is_called(user: User, wanted: str) -> bool:
+    """Not asked of the database: SQLite knows the small letters of ASCII only."""
+    return wanted.removeprefix("@") in user.username or wanted in user.display_name.lower()
+
+
+def _with_standing(users: list[User]) -> list[Account]:
+    devices = signed_in_devices()
+    locked_out = all_locked_out()
+    return [
+        Account(
+            person=card,
+            standing=Standing(user.standing),
+            since=user.created_at,
+            second_step_since=user.two_factor_since,
+            devices=devices.get(user.id, 0),
+            locked_out_until=locked_out.get(user.id),
+            is_last_admin=user.is_admin and is_last_admin(user),
+        )
+        for user, card in zip(users, cards_of(users), strict=True)
+    ]
