@@ -12,9 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from homechat import qr, settings
 from homechat.accounts.actions import DISPLAY_NAME_MAX_CHARACTERS, USERNAME_CHARACTERS
 from homechat.accounts.cards import card_of
+from homechat.accounts.ceremonies import passkey_host
 from homechat.accounts.devices import DEVICE_NAME_MAX_CHARACTERS
 from homechat.accounts.passkeys import PASSKEY_NAME_MAX_CHARACTERS
-from homechat.accounts.ceremonies import passkey_host
 from homechat.config import Settings
 from homechat.household.founding import HOUSE_NAME_CHARACTERS
 from homechat.household.invitations import INVITATION_MAX_USES, NOTE_MAX_CHARACTERS
