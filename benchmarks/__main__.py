@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from benchmarks import attack, chatting, connections, fan_out, pages, senders, signing_in, size
+from benchmarks import attack, chatting, connections, fan_out, lockdown, pages, senders, signing_in, size
 from benchmarks.figures import Figure, Limit, keep, rows, table
 from benchmarks.node import Node
 from benchmarks.processes import LOAD_CPU, SERVER_CPU, Missing, busy_seconds, cpu_seconds, pin
@@ -41,6 +41,7 @@ OWED = {
     (senders.name(50, apart=True), "stored and acknowledged"): Limit(at_least=2000),
     **chatting.OWED,
     **signing_in.OWED,
+    **lockdown.OWED,
     **attack.OWED,
 }
 Work = Callable[[Server], list[Figure]]
@@ -130,6 +131,10 @@ def _signing_in(is_quick: bool) -> list[Work]:
     ]
 
 
+def _lockdown(is_quick: bool) -> list[Work]:
+    return [_ours(lockdown.measure)]
+
+
 def _ours(measure: Callable[[HomeChat], list[Figure]]) -> Work:
     """Return work that is for HomeChat alone."""
     return lambda server: measure(server) if isinstance(server, HomeChat) else []
@@ -143,6 +148,7 @@ SECTIONS: dict[str, Callable[[bool], list[Work]]] = {
     "senders": _senders,
     "chatting": _chatting,
     "signing-in": _signing_in,
+    "lockdown": _lockdown,
     "attack": lambda is_quick: [],
 }
 

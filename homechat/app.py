@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from flask import Flask
 
 from homechat import admin, api, cli, config, connection, context, lockdown, paths
@@ -53,6 +55,7 @@ def build_app(settings: Settings | None, *, async_mode: str) -> Flask:
     app.extensions["homechat_typing"] = typing.Windows()
     app.extensions["homechat_events"] = UnderWay()
     app.extensions["homechat_api_reads"] = ReadCounts()
+    app.extensions["homechat_build_elsewhere"] = functools.partial(build_app, async_mode="threading")
     app.extensions["homechat_field_encryption"] = field_encryption.Box(settings)
 
     db.init_app(app)

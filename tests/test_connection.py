@@ -20,7 +20,8 @@ from homechat.actor import Role
 from homechat.connection import OFFLINE_GRACE_SECONDS, WRITE_AGAIN_SECONDS
 from homechat.database import db, transaction
 from homechat.database import sqlite_driver as sqlite3
-from homechat.doors.events import EVENTS, Number, Sender, Text, dispatch
+from homechat.doors.events import EVENTS, Sender, dispatch
+from homechat.doors.shapes import Number, Text
 from homechat.errors import Unavailable
 from homechat.realtime.live_sockets import LiveSocket, live_sockets
 from tests.conftest import GENEROUS_LIMITS

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from homechat import audit, clock, settings
-from homechat.accounts import challenges, passkeys, sign_in
+from homechat.accounts import challenges, passkey_answers, passkeys, sign_in
 from homechat.accounts.models import Standing
 from homechat.accounts.proof_models import Passkey, Purpose
 from homechat.actor import Actor, Door
@@ -540,6 +540,19 @@ def test_a_second_step_is_answered_once_and_only_what_was_asked_last(house: Hous
     stranger = Actor.stranger(door=Door.PAGE, address="192.0.2.7")
     results = at_once(*[lambda: house.act(sign_in.second_step_with_passkey, stranger, str(step), right)] * 3)
     assert sorted(type(result).__name__ for result in results) == ["Admitted", *["Unauthenticated"] * 2]
+
+
+def test_what_was_asked_anew_while_an_answer_was_checked_voids_it(house: House) -> None:
+    mine = give_passkey(house, "ben")
+    secret = house.act(challenges.pose, Purpose.SECOND_STEP, user_id=house.id_of("ben"))
+    question = house.act(sign_in.ask_for_second_passkey, house.actor("ben"), secret)
+    with house.app.app_context():
+        challenge = challenges.posed(secret, Purpose.SECOND_STEP)
+        answer = passkey_answers.read(challenge, mine.use(question.options))
+        assert passkey_answers.what_is_wrong(answer, challenge) is None
+        challenges.renew_bytes(secret, Purpose.SECOND_STEP)
+        challenge = challenges.posed(secret, Purpose.SECOND_STEP)
+        assert passkey_answers.what_is_wrong(answer, challenge) == audit.Action.LOGIN_FAILED
 
 
 def test_somebody_locked_meanwhile_does_not_come_in_by_their_passkey(house: House) -> None:

@@ -7,13 +7,14 @@ from flask import Flask
 from homechat.cli.audit_log import audit_group
 from homechat.cli.house import config_group, house_group, prepare, setup_link
 from homechat.cli.invites import invite_group
+from homechat.cli.lockdown import lockdown
 from homechat.cli.people import user
 from homechat.cli.secrets import secrets_group
 from homechat.cli.tokens import token_group
 
 COMMANDS = (
-    *(prepare, setup_link, config_group, house_group),
-    *(user, invite_group, audit_group, secrets_group, token_group),
+    *(prepare, setup_link, config_group, house_group, user, invite_group),
+    *(audit_group, secrets_group, token_group, lockdown),
 )
 
 
