@@ -23,6 +23,9 @@ from homechat.database import Base
 from homechat.household.founding import new_setup_token
 from homechat.household.invitations import invite
 from homechat.household.joining import join_house as join_house_by_action
+from homechat.household.people import lock_person as lock_by_action
+from homechat.lockdown import Kind
+from homechat.operations.lockdown import start as lock_down
 from homechat.security.policy import RoomKind
 from tests.api_client import new_token
 from tests.authenticator import Authenticator, give_passkey, row_of
@@ -320,6 +323,71 @@ def revoke_token(house: House) -> Attempt:
     return Attempt("ben", f"/me/tokens/{row.id}/revoke")
 
 
+def let_newcomer_in(house: House) -> Attempt:
+    return Attempt("ada", f"/admin/people/{somebody_waiting(house)}/approve")
+
+
+def turn_newcomer_away(house: House) -> Attempt:
+    return Attempt("ada", f"/admin/people/{somebody_waiting(house)}/refuse")
+
+
+def change_role(house: House) -> Attempt:
+    return Attempt("ada", f"/admin/people/{house.id_of('ben')}/role", {"role": "guest"})
+
+
+def lock_person(house: House) -> Attempt:
+    return Attempt("ada", f"/admin/people/{house.id_of('ben')}/lock")
+
+
+def unlock_person(house: House) -> Attempt:
+    house.act(lock_by_action, Actor.operator(), house.id_of("ben"))
+    return Attempt("ada", f"/admin/people/{house.id_of('ben')}/unlock")
+
+
+def sign_person_out(house: House) -> Attempt:
+    house.client("ben")
+    return Attempt("ada", f"/admin/people/{house.id_of('ben')}/sign-out")
+
+
+def reset_second_step(house: House) -> Attempt:
+    house.turn_on_second_step("ben")
+    return Attempt("ada", f"/admin/people/{house.id_of('ben')}/reset-two-factor")
+
+
+def reset_link(house: House) -> Attempt:
+    form = {"clears_two_factor": "on"}
+    return Attempt("ada", f"/admin/people/{house.id_of('ben')}/reset-link", form)
+
+
+def revoke_anybodys_token(house: House) -> Attempt:
+    row, _spelled = new_token(house, "ben")
+    return Attempt("ada", f"/admin/tokens/{row.id}/revoke")
+
+
+def check_audit_log(house: House) -> Attempt:
+    return Attempt("ada", "/admin/audit/check")
+
+
+def export_audit_log(house: House) -> Attempt:
+    return Attempt("ada", "/admin/audit/export", {"format": "csv", "action": "login"})
+
+
+def save_settings(house: House) -> Attempt:
+    return Attempt(
+        "ada", "/admin/settings", {"house_name": "Ours", "members_invite": "on", "audit_days": "400"}
+    )
+
+
+def start_lockdown(house: House) -> Attempt:
+    form = {"kind": "users", "hours": "1", "reason": "A phone was stolen", "act": "start"}
+    return Attempt("ada", "/admin/lockdown", form)
+
+
+def lift_lockdown(house: House) -> Attempt:
+    house.act(lock_down, Actor.operator(), Kind.TOKENS)
+    return Attempt("ada", "/admin/lockdown/lift")
+
+
 ATTEMPTS: dict[str, Callable[[House], Attempt]] = {
     "accounts.sign_in_now": sign_in,
     "accounts.sign_out": sign_out,
@@ -359,6 +427,20 @@ ATTEMPTS: dict[str, Callable[[House], Attempt]] = {
     "household.make_token": make_token,
     "household.rotate_token": rotate_token,
     "household.revoke_token": revoke_token,
+    "admin.approve": let_newcomer_in,
+    "admin.refuse": turn_newcomer_away,
+    "admin.change_role": change_role,
+    "admin.lock": lock_person,
+    "admin.unlock": unlock_person,
+    "admin.sign_out_everywhere": sign_person_out,
+    "admin.reset_two_factor": reset_second_step,
+    "admin.reset_link": reset_link,
+    "admin.revoke_token": revoke_anybodys_token,
+    "admin.check_audit_log": check_audit_log,
+    "admin.export_audit_log": export_audit_log,
+    "admin.save_settings": save_settings,
+    "admin.start_lockdown": start_lockdown,
+    "admin.lift_lockdown": lift_lockdown,
     "messages.post": post_message,
     "messages.mark_read": mark_read,
     "rooms.create": create_room,

@@ -26,7 +26,7 @@ from homechat.actor import Actor, Role
 from homechat.api.endpoints import ENDPOINTS, Who
 from homechat.database import sqlite_driver, transaction
 from homechat.household.invitations import invite
-from homechat.security.policy import SCOPES, Scope
+from homechat.security.policy import SCOPES, RoomKind, Scope
 from tests.api_client import Program, new_token
 from tests.attempts import everything_in
 from tests.conftest import close
@@ -522,6 +522,11 @@ def test_whoever_runs_the_house_reads_its_people_and_its_log(house: House) -> No
     made = ada.get("/audit?action=person_created").json["entries"]
     assert {entry["action"] for entry in made} == {"person_created"}
     assert ada.get("/audit?action=nothing").json["entries"] == []
+    hidden, shown = house.room("ben", name="Plans"), house.room("ben", name="Attic", kind=RoomKind.PUBLIC)
+    assert ada.get(f"/audit?subject=room:{hidden}").json["entries"] == [], (
+        "not even that there is such a room"
+    )
+    assert ada.get(f"/audit?subject=room:{shown}").json["entries"] != []
     for wrong in ("limit=0", "limit=x", "limit=-1", "user_id=9999999999999999999", "limit=1.5"):
         assert is_json_refusal(ada.get(f"/audit?{wrong}"), 422, "invalid")
 

@@ -19,7 +19,17 @@ from tests.test_contrast import tokens
 JS, CSS = paths.STATIC / "js", paths.STATIC / "css"
 TRIED = Path(__file__).parent / "js"
 HOMECHAT = Path(words.__file__).parent
-PAGES = ("/", "/rooms", "/rooms/new", "/people", "/invites", "/me")
+PAGES = (
+    "/",
+    "/rooms",
+    "/rooms/new",
+    "/people",
+    "/invites",
+    "/me",
+    "/admin",
+    "/admin/audit",
+    "/admin/lockdown",
+)
 
 
 @pytest.fixture

@@ -387,6 +387,7 @@ def test_every_action_there_is_has_been_seen_here_as_the_document_says(house: Ho
     for care in (lock_person, unlock_person, sign_out_everywhere):
         house.act(care, Actor.operator(), house.id_of("cleo"))
     house.act(settings.change, house.actor("ada"), settings.MEMBERS_INVITE, True)
+    house.act(audit.check, house.actor("ada"))
     house.act(audit.export, house.actor("ada"), Filters(), form="csv", names={})
     use_every_lock(house)
     let_old_entries_go(house)

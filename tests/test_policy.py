@@ -40,7 +40,7 @@ from tests.house import House, copy_house
 HOUSE = {
     "admin": "browse_rooms create_room start_direct meet_everyone write_to_guests invite invite_admin "
     "manage_invitations approve change_roles manage_people change_settings make_tokens manage_tokens "
-    "read_audit_log lock_down",
+    "read_audit_log lock_down admin_panel",
     "member": "browse_rooms create_room start_direct meet_everyone make_tokens",
     "guest": "start_direct",
     "bot": "",

@@ -17,7 +17,7 @@ from homechat.accounts.device_names import device_name
 from homechat.accounts.models import User
 from homechat.accounts.queries import usernames
 from homechat.actor import Door, Role
-from homechat.admin.log_sentences import LOCKED_BY_GUESSING, MOVED_IN, SENTENCES
+from homechat.admin.log_sentences import LOCKED_BY_GUESSING, MOVED_IN, SENTENCES, SIGNED_OUT_EVERYWHERE
 from homechat.audit import Action, AuditLog
 from homechat.database import db
 from homechat.rooms.models import Room
@@ -95,6 +95,8 @@ def _sentence(row: AuditLog, people: dict[int, User]) -> str:
         sentence = {Action.ACCOUNT_LOCKED: LOCKED_BY_GUESSING, Action.PERSON_CREATED: MOVED_IN}.get(
             Action(row.action), sentence
         )
+    if row.action == Action.ADMIN_ACTION and (row.detail or {}).get("what") == "sign_out":
+        sentence = SIGNED_OUT_EVERYWHERE
     return str(sentence) % {"who": who, "whom": _name(people.get(row.person_id or 0))}
 
 

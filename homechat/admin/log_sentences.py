@@ -22,6 +22,7 @@ class Sentences:
 
 
 LOCKED_BY_GUESSING = _("The account of %(whom)s was locked for a while: somebody had guessed too often.")
+SIGNED_OUT_EVERYWHERE = _("%(who)s signed %(whom)s out everywhere.")
 MOVED_IN = _("%(whom)s made an account.")
 
 SENTENCES: dict[Action, Sentences] = {

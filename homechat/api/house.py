@@ -7,9 +7,11 @@ from marshmallow import INCLUDE, Schema, ValidationError, validates_schema
 from homechat import audit, clock, settings
 from homechat.actor import Actor
 from homechat.api.endpoints import Body, Json, Who, endpoint
+from homechat.audit import Filters
 from homechat.doors.people import settings as machine_settings
 from homechat.doors.shapes import NumberInAddress, Text
 from homechat.household.house_settings import change_settings, settings_as_values
+from homechat.household.log_reading import read_log
 from homechat.operations.health import app_version, health_report
 from homechat.security.policy import Scope
 
@@ -19,7 +21,7 @@ FEATURES = ("rooms", "direct_messages", "realtime", "two_factor", "tokens")
 
 
 class Entries(Body):
-    """Which entries of the audit log. action, subject: as docs/audit.md has them."""
+    """Which entries of the audit log. action: as docs/audit.md has it.  subject: a piece of one."""
 
     action = Text(load_default="")
     subject = Text(load_default=None)
@@ -65,17 +67,14 @@ def audit_log(actor: Actor, data: Json) -> Json:
     if data["action"] and data["action"] not in known:
         return {"entries": [], "has_more": False, "oldest_id": None}
     limit = min(data["limit"], PAGE_MAX)
-    rows = audit.entries(
-        action=known.get(data["action"]),
-        subject=data["subject"],
-        actor_id=data["user_id"],
-        limit=limit + 1,
+    filters = Filters(
+        action=known.get(data["action"]), actor_id=data["user_id"], subject=data["subject"] or ""
     )
-    shown = rows[:limit]
+    found = read_log(actor, filters, limit=limit)
     return {
-        "entries": [_entry(row) for row in shown],
-        "has_more": len(rows) > limit,
-        "oldest_id": shown[-1].id if shown else None,
+        "entries": [_entry(row) for row in found.entries],
+        "has_more": found.has_more,
+        "oldest_id": found.entries[-1].id if found.entries else None,
     }
 
 
