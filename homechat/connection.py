@@ -213,7 +213,7 @@ def _adjust(
     if role is None:
         revocation.cut([socket], reason="revoked", sentence=_("This device was signed out."))
     elif refusal := lockdown.refusal(role, lockdowns, has_token=socket.token_id is not None):
-        revocation.cut([socket], reason=refusal.code, sentence=refusal.sentence)
+        revocation.cut([socket], reason="locked_down", sentence=refusal.sentence)
     elif role is not socket.role:
         sentence = _("What you may do here has changed. Please reload.")
         revocation.cut([socket], reason="role_changed", sentence=sentence)

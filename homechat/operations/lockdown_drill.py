@@ -38,6 +38,7 @@ from homechat.security import passwords
 from homechat.security.tokens import digest_of, new_token
 
 ROWS_AT_ONCE = 500
+A_PAGE = "/rooms"
 AN_EVENT = "room:list"
 A_TOKENS_PAGE = "/api/v1/me"
 BODY = "body"
@@ -151,7 +152,7 @@ def _try_signing_everybody_out(copy: _Copy) -> Iterator[Step]:
 
 def _page(copy: _Copy, person: StandIn) -> int:
     headers = {"Cookie": f"{_settings(copy.app).session_cookie_name}={person.cookie}"}
-    return _status(copy, "/me", headers)
+    return _status(copy, A_PAGE, headers)
 
 
 def _invitation(copy: _Copy) -> int:
