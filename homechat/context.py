@@ -13,6 +13,8 @@ from homechat import qr, settings
 from homechat.accounts.actions import DISPLAY_NAME_MAX_CHARACTERS, USERNAME_CHARACTERS
 from homechat.accounts.cards import card_of
 from homechat.accounts.ceremonies import passkey_host
+from homechat.accounts.devices import DEVICE_NAME_MAX_CHARACTERS
+from homechat.accounts.passkeys import PASSKEY_NAME_MAX_CHARACTERS
 from homechat.config import Settings
 from homechat.household.founding import HOUSE_NAME_CHARACTERS
 from homechat.household.invitations import INVITATION_MAX_USES, NOTE_MAX_CHARACTERS
@@ -88,6 +90,8 @@ def _form_limits() -> dict[str, int]:
         "username_min": USERNAME_CHARACTERS[0],
         "username_max": USERNAME_CHARACTERS[1],
         "display_name_max": DISPLAY_NAME_MAX_CHARACTERS,
+        "device_name_max": DEVICE_NAME_MAX_CHARACTERS,
+        "passkey_name_max": PASSKEY_NAME_MAX_CHARACTERS,
         "house_name_min": HOUSE_NAME_CHARACTERS[0],
         "house_name_max": HOUSE_NAME_CHARACTERS[1],
         "note_max": NOTE_MAX_CHARACTERS,

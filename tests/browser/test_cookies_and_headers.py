@@ -11,7 +11,7 @@ from tests.house import PASSWORD
 
 pytestmark = pytest.mark.browser
 
-SESSION, FORM = "__Host-homechat", "__Host-homechat-form"
+SESSION, FORM, BROWSER = "__Host-homechat", "__Host-homechat-form", "__Host-homechat-browser"
 
 
 def sign_in(page: Page) -> None:
@@ -27,12 +27,13 @@ def test_the_browser_keeps_our_cookies_and_shows_them_to_no_script(person: Windo
     sign_in(ada)
 
     cookies = {cookie["name"]: cookie for cookie in ada.context.cookies()}
-    assert cookies.keys() == {SESSION, FORM}
+    assert cookies.keys() == {SESSION, FORM, BROWSER}
     for cookie in cookies.values():
         assert cookie["httpOnly"]
         assert cookie["secure"]
         assert (cookie["sameSite"], cookie["path"], cookie["domain"]) == ("Lax", "/", "localhost")
-    assert cookies[SESSION]["expires"] > 0, "the session outlives the browser"
+    for name in (SESSION, BROWSER):
+        assert cookies[name]["expires"] > 0, "it outlives the browser window"
     assert ada.evaluate("document.cookie") == ""
 
 
