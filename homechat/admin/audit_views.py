@@ -116,6 +116,7 @@ def _begin_of(
         day = date.fromisoformat(typed[name]) + timedelta(days=days_later)
         return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(str(get_timezone() or "UTC")))
     except (ValueError, OverflowError):
+        del typed[name]  # A browser's field for days shows nothing else.
         errors[name] = _("Write a day like 2026-11-21.")
         return None
 
