@@ -38,12 +38,12 @@ def use_every_lock(house: House) -> None:
 
 
 def second_step(house: House) -> None:
-    browser = house.client("ben")
-    setup = house.act(two_factor.setup_for, house.person("ben"))
+    browser = house.client("cleo")
+    setup = house.act(two_factor.setup_for, house.person("cleo"))
     browser.post("/me/two-factor", {"code": code_now(setup.secret)}, form_on="/me/two-factor")
-    codes = house.act(two_factor.renew_codes, actor_at(house, browser, "ben"))
+    codes = house.act(two_factor.renew_codes, actor_at(house, browser, "cleo"))
     knocking = house.client()
-    knocking.post("/sign-in", {"username": "ben", "password": PASSWORD}, form_on="/sign-in")
+    knocking.post("/sign-in", {"username": "cleo", "password": PASSWORD}, form_on="/sign-in")
     for code in ("000000", codes[0]):
         knocking.post("/sign-in/code", {"code": code}, form_on="/sign-in/code")
     form = {"current_password": PASSWORD, "code": next_code(setup.secret)}
@@ -64,6 +64,9 @@ def tokens(house: House) -> None:
     row, secret = new_token(house, "ada", *Scope)
     program = Program(house, secret)
     program.get("/me")
+    app = Program(house)
+    app.sign_in("ada")
+    app.delete("/signout")
     program.patch("/settings", {"house_name": "Ours"})
     with clock.moved(timedelta(hours=2)):
         house.act(api_requests.flush)

@@ -169,8 +169,8 @@ def join_house(house: House) -> list[Expected]:
     nora = house.id_of("nora")
     return [
         Expected(Action.PERSON_CREATED, f"user:{nora}", None, {"role": "member"}),
-        Expected(Action.INVITE_USED, f"invitation:{made.id}", "nora"),
         *(Expected(Action.MEMBER_ADDED, f"room:{room}", "nora", {"user": nora}) for room in rooms),
+        Expected(Action.INVITE_USED, f"invitation:{made.id}", "nora"),
         of_device(house, Action.LOGIN, "nora", device_of(house, "nora")),
     ]
 
@@ -266,7 +266,7 @@ def reset_password(house: House) -> list[Expected]:
         post(house.client(), link, {"password": "three calm herons"}, form_on="/sign-in")
     return [
         Expected(Action.PASSWORD_RESET, f"user:{house.id_of('gus')}", None),
-        Expected(Action.SESSION_REVOKED, f"session:{device}", None),
+        Expected(Action.SESSION_REVOKED, f"user:{house.id_of('gus')}", None, {"session": device}),
     ]
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from flask_babel import force_locale
-from homechat.household.actions import change_role
 
 from homechat import audit, clock
 from homechat.accounts.models import User
@@ -19,6 +18,7 @@ from homechat.audit import Action
 from homechat.database import transaction
 from homechat.household.account_history import History, own_history
 from homechat.household.account_sentences import SENTENCES
+from homechat.household.people import change_role
 from homechat.rooms.actions import leave_room, remove_member
 from tests.house import CAST, PASSWORD, Browser, House
 

@@ -188,7 +188,7 @@ def test_nothing_else_is_reached_by_who_has_to_wait(house: House) -> None:
 
     reached = set()
     for endpoint, method, path in doors:
-        if endpoint == "accounts.sign_out":
+        if endpoint == "accounts.sign_out" or endpoint.startswith("api."):  # Cookies are nothing to the API.
             continue
         headers = {"Referer": "https://localhost/", "X-CSRFToken": token, **JSON}
         reply = browser.client.open(path, method=method, base_url="https://localhost", headers=headers)

@@ -112,7 +112,7 @@ def test_many_at_once_found_one_house(empty: House) -> None:
 
     results = at_once(*map(found, range(6)))
 
-    assert sum(isinstance(result, Joined) for result in results) == 1
+    assert sum(isinstance(result, tuple) for result in results) == 1
     with empty.rows() as session:
         assert session.scalars(sa.select(User.role)).all() == ["admin"]
         assert session.scalars(sa.select(Room.is_home)).all() == [True]
