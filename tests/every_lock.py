@@ -32,9 +32,9 @@ def use_every_lock(house: House) -> None:
     other_people(house)
     fail(house, 5, name="olga")
     house.act(two_factor.reseal_secrets, OPERATOR)
-    house.act(lockdown.start, OPERATOR, Kind.TOKENS, reason="A drill")
+    house.act(lockdown.start, OPERATOR, Kind.TOKENS, reason="A drill", uid=1000)
     house.act(lockdown.sign_everybody_out, OPERATOR)
-    house.act(lockdown.lift, OPERATOR)
+    house.act(lockdown.lift, OPERATOR, uid=1000)
 
 
 def second_step(house: House) -> None:

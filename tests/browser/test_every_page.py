@@ -217,7 +217,7 @@ HARD_FOR_PASSWORD_MANAGERS = """
 () => [...document.querySelectorAll("input[type=password], input[autocomplete*=password], input[inputmode=numeric]")]
   .filter((it) => {
     const isCode = it.autocomplete === "one-time-code";
-    const [name, ...more] = [...it.form.elements].filter((each) => each.autocomplete === "username");
+    const [name, ...more] = [...it.form.elements].filter((each) => each.autocomplete.split(" ")[0] === "username");
     const isNamed = name && !more.length && name.compareDocumentPosition(it) === Node.DOCUMENT_POSITION_FOLLOWING;
     if (isCode) return it.type === "password";
     if (it.type !== "password") return it.autocomplete.includes("password");

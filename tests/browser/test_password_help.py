@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from homechat.household.actions import invite
 from playwright.sync_api import Page, Route, expect
 
 from homechat.actor import Role
+from homechat.household.invitations import invite
 from tests.browser.windows import Windows
 
 pytestmark = pytest.mark.browser
