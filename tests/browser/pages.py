@@ -87,6 +87,14 @@ class Places:
             give_passkey(self.house, "ben")
         return path
 
+    def with_news(self, path: str) -> str:
+        """Have Cleo sign in on two more devices, the second of which is news, and go to `path`."""
+        for agent in ("phone", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"):
+            form = {"username": "cleo", "password": PASSWORD}
+            browser = self.house.client()
+            browser.post("/sign-in", form, form_on="/sign-in", headers={"User-Agent": agent})
+        return path
+
     def wanting_second_steps(self) -> str:
         """Have the house want a second step of everybody, and go to the door."""
         self.house.act(settings.change, Actor.operator(), settings.TWO_FACTOR_REQUIRED, "everybody")
@@ -107,6 +115,7 @@ class Visit:
     then: Callable[[Page], object] = nothing
     is_refused: bool = False  # Then Chromium says so on the console.
     is_new_house: bool = False
+    signs_out_others: bool = False  # So it needs a device that nobody has used before.
 
 
 def knock_wrongly(page: Page) -> None:
@@ -201,6 +210,14 @@ def look_around(page: Page) -> None:
         page.locator(".about__summary").click()
 
 
+def see_news(page: Page) -> None:
+    """What is new stands above everything, and covers neither the message box nor the ways to other pages."""
+    expect(page.get_by_text("Was that you?")).to_be_visible()
+    page.wait_for_function("document.documentElement.style.getPropertyValue('--above') !== '0px'")
+    page.get_by_role("textbox").click()
+    expect(page.get_by_role("textbox")).to_be_in_viewport(ratio=1)
+
+
 def unfold_passkey(page: Page) -> None:
     page.get_by_text("Rename or remove").click()
 
@@ -251,6 +268,9 @@ VISITS = {
     "new-password": Visit("accounts.reset", Places.reset, who=None),
     "list": Visit("messages.index", lambda it: "/"),
     "conversation": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.home}", then=look_around),
+    "conversation-with-news": Visit(
+        "messages.conversation", lambda it: it.with_news(f"/rooms/{it.rooms.home}"), who="cleo", then=see_news
+    ),
     "conversation-of-two": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.direct}"),
     "conversation-not-begun": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.empty}"),
     "conversation-archived": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.archived}"),
@@ -301,12 +321,22 @@ VISITS = {
     "enrolling": Visit(
         "accounts.enrol", Places.wanting_second_steps, who=None, then=lambda page: knock(page, "cleo")
     ),
-    "second-lock": Visit("accounts.second_factor", Places.without_second_lock, who="gus"),
+    "second-lock": Visit(
+        "accounts.second_factor", Places.without_second_lock, who="gus", signs_out_others=True
+    ),
     "recovery-codes": Visit(
-        "accounts.second_factor", Places.without_second_lock, who="gus", then=turn_second_lock_on
+        "accounts.second_factor",
+        Places.without_second_lock,
+        who="gus",
+        then=turn_second_lock_on,
+        signs_out_others=True,
     ),
     "second-lock-on": Visit(
-        "accounts.second_factor", Places.without_second_lock, who="gus", then=turn_second_lock_on_and_look
+        "accounts.second_factor",
+        Places.without_second_lock,
+        who="gus",
+        then=turn_second_lock_on_and_look,
+        signs_out_others=True,
     ),
     "is-it-you": Visit("accounts.confirm", lambda it: "/confirm"),
     "history": Visit("household.history", lambda it: "/me/history"),

@@ -54,13 +54,14 @@ def loaded(
     visit = VISITS[name]
     windows = places.new_house if visit.is_new_house else places.windows
     key = (size, visit.who, windows)
-    if key not in open_pages:
+    path = visit.path(places)
+    if key not in open_pages or visit.signs_out_others:
         open_pages[key] = windows(visit.who, size=size)
     page = open_pages[key]
     as_it_was(page, size)
     console = windows.watches[page.context].console
     console.clear()
-    page.goto(visit.path(places))
+    page.goto(path)
     visit.then(page)
     return page, size, [] if visit.is_refused else [*console]
 
@@ -217,7 +218,7 @@ HARD_FOR_PASSWORD_MANAGERS = """
 () => [...document.querySelectorAll("input[type=password], input[autocomplete*=password], input[inputmode=numeric]")]
   .filter((it) => {
     const isCode = it.autocomplete === "one-time-code";
-    const [name, ...more] = [...it.form.elements].filter((each) => each.autocomplete.split(" ")[0] === "username");
+    const [name, ...more] = [...it.form.elements].filter((each) => each.autocomplete?.split(" ")[0] === "username");
     const isNamed = name && !more.length && name.compareDocumentPosition(it) === Node.DOCUMENT_POSITION_FOLLOWING;
     if (isCode) return it.type === "password";
     if (it.type !== "password") return it.autocomplete.includes("password");

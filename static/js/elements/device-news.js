@@ -1,5 +1,6 @@
 // @ts-check
 // <device-news>: says at once that somebody signed in to this account on a new device. The next page says it by itself.
+// It stands above the page, and --above says how high it is.
 
 import { icon, make } from "../parts/make.js";
 import { at } from "../page.js";
@@ -13,6 +14,11 @@ class DeviceNews extends HTMLElement {
     if (this.#leaving) return;
     this.#leaving = new AbortController();
     listen("device:added", ({ name }) => this.#show(name), this.#leaving.signal);
+    const measure = new ResizeObserver(() => {
+      document.documentElement.style.setProperty("--above", `${this.offsetHeight}px`);
+    });
+    measure.observe(this);
+    this.#leaving.signal.addEventListener("abort", () => measure.disconnect());
   }
 
   disconnectedCallback() {
