@@ -63,17 +63,17 @@ def sign_in(house: House) -> Attempt:
     return Attempt(None, "/sign-in", {"username": "ben", "password": PASSWORD}, "/sign-in")
 
 
-def sign_out(house: House) -> Attempt:
-    return Attempt("ben", "/sign-out")
+def sign_out(house: House, who: str = "ben") -> Attempt:
+    return Attempt(who, "/sign-out")
 
 
-def update_profile(house: House) -> Attempt:
+def update_profile(house: House, who: str = "ben") -> Attempt:
     form = {"display_name": "Benny", "color": 3, "locale": "de", "timezone": "Europe/Vienna", "theme": "dark"}
-    return Attempt("ben", "/me/profile", form)
+    return Attempt(who, "/me/profile", form)
 
 
-def change_password(house: House) -> Attempt:
-    return Attempt("ben", "/me/password", {"current_password": PASSWORD, "password": "three calm herons"})
+def change_password(house: House, who: str = "ben") -> Attempt:
+    return Attempt(who, "/me/password", {"current_password": PASSWORD, "password": "three calm herons"})
 
 
 def second_step(house: House) -> Attempt:
@@ -91,24 +91,24 @@ def enrol(house: House) -> Attempt:
     )
 
 
-def confirm(house: House) -> Attempt:
-    return Attempt("ben", "/confirm", {"current_password": PASSWORD, "next": "/me"}, "/confirm")
+def confirm(house: House, who: str = "ben") -> Attempt:
+    return Attempt(who, "/confirm", {"current_password": PASSWORD, "next": "/me"}, "/confirm")
 
 
-def turn_on_second_factor(house: House) -> Attempt:
-    setup = house.act(two_factor.setup_for, house.person("ben"))
-    return Attempt("ben", "/me/two-factor", {"code": code_now(setup.secret)}, "/me/two-factor")
+def turn_on_second_factor(house: House, who: str = "ben") -> Attempt:
+    setup = house.act(two_factor.setup_for, house.person(who))
+    return Attempt(who, "/me/two-factor", {"code": code_now(setup.secret)}, "/me/two-factor")
 
 
-def turn_off_second_factor(house: House) -> Attempt:
-    totp, _codes = house.turn_on_second_step("ben")
+def turn_off_second_factor(house: House, who: str = "ben") -> Attempt:
+    totp, _codes = house.turn_on_second_step(who)
     form = {"current_password": PASSWORD, "code": next_code(totp)}
-    return Attempt("ben", "/me/two-factor/off", form, "/me/two-factor")
+    return Attempt(who, "/me/two-factor/off", form, "/me/two-factor")
 
 
-def renew_recovery_codes(house: House) -> Attempt:
-    house.turn_on_second_step("ben")
-    return Attempt("ben", "/me/two-factor/codes", {}, "/me/two-factor")
+def renew_recovery_codes(house: House, who: str = "ben") -> Attempt:
+    house.turn_on_second_step(who)
+    return Attempt(who, "/me/two-factor/codes", {}, "/me/two-factor")
 
 
 def passkey_to_sign_in(house: House) -> Attempt:
@@ -148,61 +148,59 @@ def enrol_with_passkey(house: House) -> Attempt:
     return Attempt(None, "/sign-in/set-up/passkey", form, "/sign-in/set-up", {"step": secret})
 
 
-def passkey_to_confirm(house: House) -> Attempt:
-    give_passkey(house, "ben")
-    return Attempt("ben", "/confirm/passkey/options", {}, "/confirm")
+def passkey_to_confirm(house: House, who: str = "ben") -> Attempt:
+    give_passkey(house, who)
+    return Attempt(who, "/confirm/passkey/options", {}, "/confirm")
 
 
-def passkey_to_make(house: House) -> Attempt:
-    return Attempt("ben", "/me/passkeys/options")
+def passkey_to_make(house: House, who: str = "ben") -> Attempt:
+    return Attempt(who, "/me/passkeys/options")
 
 
-def add_passkey(house: House) -> Attempt:
-    question = house.act(passkeys.registration, house.actor("ben", Door.API))
+def add_passkey(house: House, who: str = "ben") -> Attempt:
+    question = house.act(passkeys.registration, house.actor(who, Door.API))
     form = {"passkey": Authenticator().make(question.options)}
-    return Attempt("ben", "/me/passkeys", form, cookies={"step": question.secret})
+    return Attempt(who, "/me/passkeys", form, cookies={"step": question.secret})
 
 
-def rename_passkey(house: House) -> Attempt:
-    passkey = row_of(house, give_passkey(house, "ben"))
-    return Attempt("ben", f"/me/passkeys/{passkey.id}/name", {"passkey_name": "Blue key"})
+def rename_passkey(house: House, who: str = "ben") -> Attempt:
+    passkey = row_of(house, give_passkey(house, who))
+    return Attempt(who, f"/me/passkeys/{passkey.id}/name", {"passkey_name": "Blue key"})
 
 
-def remove_passkey(house: House) -> Attempt:
-    return Attempt("ben", f"/me/passkeys/{row_of(house, give_passkey(house, 'ben')).id}/remove")
+def remove_passkey(house: House, who: str = "ben") -> Attempt:
+    return Attempt(who, f"/me/passkeys/{row_of(house, give_passkey(house, who)).id}/remove")
 
 
-def turn_on_with_passkey(house: House) -> Attempt:
-    give_passkey(house, "ben")
-    return Attempt("ben", "/me/two-factor/passkey", {}, "/me/two-factor")
+def turn_on_with_passkey(house: House, who: str = "ben") -> Attempt:
+    give_passkey(house, who)
+    return Attempt(who, "/me/two-factor/passkey", {}, "/me/two-factor")
 
 
-def revoke_device(house: House) -> Attempt:
-    return Attempt("ben", f"/me/devices/{_session_of_ben(house).id}/revoke")
+def revoke_device(house: House, who: str = "ben") -> Attempt:
+    return Attempt(who, f"/me/devices/{_newest_session(house, who).id}/revoke")
 
 
-def revoke_other_devices(house: House) -> Attempt:
-    _session_of_ben(house)
-    return Attempt("ben", "/me/devices/revoke-others")
+def revoke_other_devices(house: House, who: str = "ben") -> Attempt:
+    _newest_session(house, who)
+    return Attempt(who, "/me/devices/revoke-others")
 
 
-def rename_device(house: House) -> Attempt:
+def rename_device(house: House, who: str = "ben") -> Attempt:
     form = {"device_name": "Kitchen tablet"}
-    return Attempt("ben", f"/me/devices/{_session_of_ben(house).id}/name", form)
+    return Attempt(who, f"/me/devices/{_newest_session(house, who).id}/name", form)
 
 
-def accept_device(house: House) -> Attempt:
-    house.client("ben")
-    return Attempt("ben", f"/me/devices/{_session_of_ben(house).device_id}/accept")
+def accept_device(house: House, who: str = "ben") -> Attempt:
+    house.client(who)
+    return Attempt(who, f"/me/devices/{_newest_session(house, who).device_id}/accept")
 
 
-def _session_of_ben(house: House) -> LoginSession:
-    """Sign Ben in on one more device, and return that."""
-    house.client("ben")
+def _newest_session(house: House, who: str) -> LoginSession:
+    """Sign `who` in on one more device, and return that."""
+    house.client(who)
     with house.rows() as session:
-        newest = (
-            sa.select(LoginSession).filter_by(user_id=house.id_of("ben")).order_by(LoginSession.id.desc())
-        )
+        newest = sa.select(LoginSession).filter_by(user_id=house.id_of(who)).order_by(LoginSession.id.desc())
         row: LoginSession = session.scalars(newest).first()
         return row
 
@@ -262,26 +260,25 @@ def revoke_invite(house: House) -> Attempt:
 
 
 def post_message(house: House) -> Attempt:
-    return Attempt("ben", f"/rooms/{house.home().id}/messages", {"body": "hi", "client_id": "attempt-1"})
+    return Attempt("ben", f"/rooms/{house.room('ben')}/messages", {"body": "hi", "client_id": "attempt-1"})
 
 
 def mark_read(house: House) -> Attempt:
-    home = house.home().id
-    return Attempt("ben", f"/rooms/{home}/read", {"seq": house.say("ada", home, "news")})
+    room = house.room("ben", "cleo")
+    return Attempt("ben", f"/rooms/{room}/read", {"seq": house.say("cleo", room, "news")})
 
 
-def create_room(house: House) -> Attempt:
-    return Attempt(
-        "ben", "/rooms/new", {"name": "Kites", "kind": "private", "member_ids": house.id_of("cleo")}
-    )
+def create_room(house: House, who: str = "ben") -> Attempt:
+    return Attempt(who, "/rooms/new", {"name": "Kites", "kind": "private", "member_ids": house.id_of("cleo")})
 
 
-def join_room(house: House) -> Attempt:
-    return Attempt("ben", f"/rooms/{house.room('ada', kind=RoomKind.PUBLIC)}/join")
+def join_room(house: House, who: str = "ben") -> Attempt:
+    room = house.room("cleo", name=f"For {who}", kind=RoomKind.PUBLIC)
+    return Attempt(who, f"/rooms/{room}/join")
 
 
 def leave_room(house: House) -> Attempt:
-    return Attempt("ben", f"/rooms/{house.room('ada', 'ben')}/leave")
+    return Attempt("ben", f"/rooms/{house.room('cleo', 'ben')}/leave")
 
 
 def archive_room(house: House) -> Attempt:
@@ -304,23 +301,23 @@ def make_owner(house: House) -> Attempt:
     return Attempt("ben", f"/rooms/{house.room('ben', 'cleo')}/members/{house.id_of('cleo')}/owner")
 
 
-def start_direct(house: House) -> Attempt:
-    return Attempt("ben", "/direct", {"user_id": house.id_of("cleo")})
+def start_direct(house: House, who: str = "ben") -> Attempt:
+    return Attempt(who, "/direct", {"user_id": house.id_of("cleo")})
 
 
-def make_token(house: House) -> Attempt:
+def make_token(house: House, who: str = "ben") -> Attempt:
     form = {"name": "Lights", "scopes": "messages:read", "acts_as": "me", "reach": "all", "hours": 24}
-    return Attempt("ben", "/me/tokens", form)
+    return Attempt(who, "/me/tokens", form)
 
 
-def rotate_token(house: House) -> Attempt:
-    row, _spelled = new_token(house, "ben")
-    return Attempt("ben", f"/me/tokens/{row.id}/rotate", {"overlap_hours": 1})
+def rotate_token(house: House, who: str = "ben") -> Attempt:
+    row, _spelled = new_token(house, who)
+    return Attempt(who, f"/me/tokens/{row.id}/rotate", {"overlap_hours": 1})
 
 
-def revoke_token(house: House) -> Attempt:
-    row, _spelled = new_token(house, "ben")
-    return Attempt("ben", f"/me/tokens/{row.id}/revoke")
+def revoke_token(house: House, who: str = "ben") -> Attempt:
+    row, _spelled = new_token(house, who)
+    return Attempt(who, f"/me/tokens/{row.id}/revoke")
 
 
 def let_newcomer_in(house: House) -> Attempt:
@@ -340,8 +337,8 @@ def lock_person(house: House) -> Attempt:
 
 
 def unlock_person(house: House) -> Attempt:
-    house.act(lock_by_action, Actor.operator(), house.id_of("ben"))
-    return Attempt("ada", f"/admin/people/{house.id_of('ben')}/unlock")
+    house.act(lock_by_action, Actor.operator(), house.id_of("cleo"))
+    return Attempt("ada", f"/admin/people/{house.id_of('cleo')}/unlock")
 
 
 def sign_person_out(house: House) -> Attempt:
@@ -388,7 +385,7 @@ def lift_lockdown(house: House) -> Attempt:
     return Attempt("ada", "/admin/lockdown/lift")
 
 
-ATTEMPTS: dict[str, Callable[[House], Attempt]] = {
+ATTEMPTS: dict[str, Callable[..., Attempt]] = {
     "accounts.sign_in_now": sign_in,
     "accounts.sign_out": sign_out,
     "accounts.update_profile": update_profile,

@@ -13,7 +13,6 @@ from werkzeug.routing import IntegerConverter, Rule
 
 import homechat.app  # noqa: F401  It registers the events.
 from homechat.accounts import sessions
-from homechat.accounts.models import Standing, User
 from homechat.actor import Actor, Door, Role
 from homechat.api.endpoints import ENDPOINTS, Who
 from homechat.database import transaction
@@ -31,7 +30,7 @@ from homechat.security.policy import (
     room_right,
     room_rights,
 )
-from tests.attempts import ATTEMPTS, everything_in, house_for
+from tests.attempts import everything_in
 from tests.conftest import close
 from tests.house import House, copy_house
 
@@ -335,31 +334,6 @@ def test_a_view_that_nobody_thought_about_is_closed(house: House) -> None:
     assert is_turned_away(reply)
     assert "secret" not in reply.text
     assert house.client("olga").get("/forgotten").text == "secret"
-
-
-@pytest.mark.parametrize("endpoint", sorted(set(ATTEMPTS) - PUBLIC_ENDPOINTS))
-@pytest.mark.parametrize("who", ["nobody", "somebody locked"])
-def test_what_works_for_a_member_does_nothing_for(
-    who: str, endpoint: str, cast_folder: Path, tmp_path: Path
-) -> None:
-    with house_for(endpoint, cast_folder, tmp_path / "data") as house:
-        attempt = ATTEMPTS[endpoint](house)
-        browser = house.client()
-        if who == "somebody locked":
-            browser = house.client("cleo")
-            with house.rows() as session, transaction():
-                locked = sa.update(User).where(User.username == "cleo")
-                session.execute(locked.values(standing=Standing.LOCKED))
-        before = everything_in(house)
-
-        page = browser.post(attempt.path, attempt.form, form_on="/sign-in")
-        script = browser.post(
-            attempt.path, attempt.form, form_on="/sign-in", headers={"Accept": "application/json"}
-        )
-
-        assert is_turned_away(page)
-        assert (script.status_code, script.json["code"]) == (401, "unauthenticated")
-        assert everything_in(house) == before
 
 
 # strangers at the events
