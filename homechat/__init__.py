@@ -10,11 +10,13 @@ if TYPE_CHECKING:
     from homechat.config import Settings
 
 
-def create_app(settings: Settings | None = None, *, async_mode: str = "threading") -> Flask:
+def create_app(
+    settings: Settings | None = None, *, async_mode: str = "threading", commands: bool = True
+) -> Flask:
     """Return the application; see `homechat.app`, its table of contents.
 
     It is imported only now: the server must patch the standard library before Flask is imported.
     """
     from homechat.app import build_app
 
-    return build_app(settings, async_mode=async_mode)
+    return build_app(settings, async_mode=async_mode, commands=commands)

@@ -6,7 +6,7 @@ import functools
 
 from flask import Flask
 
-from homechat import admin, api, cli, config, connection, context, lockdown, paths
+from homechat import admin, api, config, connection, context, lockdown, paths
 from homechat.accounts import passkey_views, proof_models, sign_in_views, token_models, two_factor_views
 from homechat.accounts.api_requests import ReadCounts
 from homechat.accounts.views import blueprint as accounts
@@ -15,7 +15,7 @@ from homechat.database import db, engine_options
 from homechat.doors import people, replies
 from homechat.doors.events import UnderWay
 from homechat.doors.forms import StorableNumber
-from homechat.extensions import babel, csrf, limiter, login_manager, migrate, socketio
+from homechat.extensions import babel, csrf, limiter, login_manager, socketio
 from homechat.household import token_views
 from homechat.household.views import blueprint as household
 from homechat.messages import listeners as messages_listeners
@@ -41,11 +41,12 @@ MORE_PAGES = (sign_in_views, two_factor_views, passkey_views, token_views)
 TABLES = (proof_models, token_models, lockdown)
 
 
-def build_app(settings: Settings | None, *, async_mode: str) -> Flask:
+def build_app(settings: Settings | None, *, async_mode: str, commands: bool = True) -> Flask:
     """Return the application.
 
     settings: where it lives and what it allows; read from the environment and homechat.toml when None.
     async_mode: how Socket.IO runs side by side; only the server passes "eventlet".
+    commands: whether `flask …` may be said to it. A server goes without: they bring much that it has no use for.
     """
     settings = settings or config.load()
     app = Flask("homechat", template_folder=str(paths.TEMPLATES), static_folder=None)
@@ -59,7 +60,6 @@ def build_app(settings: Settings | None, *, async_mode: str) -> Flask:
     app.extensions["homechat_field_encryption"] = field_encryption.Box(settings)
 
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(paths.MIGRATIONS))
     context.init_app(app, babel)
     init_headers(app, settings)
     init_limits(app, settings)
@@ -80,7 +80,10 @@ def build_app(settings: Settings | None, *, async_mode: str) -> Flask:
     socketio.init_app(app, **connection.socketio_options(settings, async_mode=async_mode))
     connection.install(socketio)
     duties.install(app)
-    cli.install(app)
+    if commands:
+        from homechat import cli
+
+        cli.install(app)
     return app
 
 

@@ -9,7 +9,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import homechat
 from homechat import server
@@ -79,8 +79,8 @@ class Stalling:
         return self._app(environ, start_response)
 
 
-def create_app(settings: Settings, *, async_mode: str) -> "Flask":
-    app = make_app(settings, async_mode=async_mode)
+def create_app(settings: Settings, **how: Any) -> "Flask":
+    app = make_app(settings, **how)
     app.wsgi_app = Stalling(app)  # type: ignore[method-assign]
     return app
 

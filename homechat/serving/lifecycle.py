@@ -64,7 +64,7 @@ def open_house(settings: Settings, *, async_mode: str) -> House:
     logs.configure(settings)
     _allow_connections(settings)
     _give_memory_back()
-    app = create_app(settings, async_mode=async_mode)
+    app = create_app(settings, async_mode=async_mode, commands=False)
     if settings.environment == "production" and (app.debug or app.testing):
         raise CannotStartError("HomeChat does not serve with debugging or testing turned on.")
     front.install(app, settings)
