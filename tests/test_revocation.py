@@ -234,8 +234,8 @@ def test_what_was_taken_away_is_gone_at_the_next_event_even_before_the_server_lo
     ben_id = house.id_of("ben")
     seldom = {
         **GENEROUS_LIMITS,
-        "HOMECHAT_EPOCH_POLL_SECONDS": "10",
-    }  # It looks again by itself in ten minutes.
+        "HOMECHAT_EPOCH_POLL_SECONDS": "5",
+    }  # It looks again by itself in five minutes.
     with ServerProcess(house.data_dir, seldom) as server, devices(server.url, house) as device:
         ben, gus = device("ben").connect(), device("gus").connect()
         public = house.room("ada", name="Open", kind=RoomKind.PUBLIC)
