@@ -232,10 +232,8 @@ def test_what_was_taken_away_is_gone_at_the_next_event_even_before_the_server_lo
 ) -> None:
     room, kept = house.room("ada", "ben", name="Taken"), house.room("ada", "ben", name="Kept")
     ben_id = house.id_of("ben")
-    seldom = {
-        **GENEROUS_LIMITS,
-        "HOMECHAT_EPOCH_POLL_SECONDS": "5",
-    }  # It looks again by itself in five minutes.
+    # It looks again by itself in five minutes.
+    seldom = {**GENEROUS_LIMITS, "HOMECHAT_EPOCH_POLL_SECONDS": "5"}
     with ServerProcess(house.data_dir, seldom) as server, devices(server.url, house) as device:
         ben, gus = device("ben").connect(), device("gus").connect()
         public = house.room("ada", name="Open", kind=RoomKind.PUBLIC)
