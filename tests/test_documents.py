@@ -212,7 +212,9 @@ def test_the_api_document_names_every_field_that_programs_may_send() -> None:
     )
     for it in ENDPOINTS.values():
         text = documented[f"{it.method} {re.sub('<int:([^>]+)>', ':id', it.path)}"]
-        fields = it.takes.fields if it.takes else {}
+        fields = set(it.takes.fields if it.takes else ())
+        if "#pages" in text:
+            text += section("api.md").split("\n### Pages\n", 1)[1]
         assert {field for field in fields if f"`{field}`" not in text} == set(), it.path
 
 
