@@ -19,6 +19,18 @@ def as_iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def from_iso(text: str) -> datetime:
+    """Return the moment that ISO 8601 text names: a day or a time, in UTC unless it says otherwise.
+
+    Raises ValueError where there is no such moment.
+    """
+    moment = datetime.fromisoformat(text)
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:  # The first or the last day there is, elsewhere on earth.
+        raise ValueError(f"{text} is out of range") from error
+
+
 @contextmanager
 def moved(by: timedelta) -> Iterator[None]:
     """Move the clock of this process by `by` for the length of the block."""

@@ -19,10 +19,10 @@ from homechat.accounts.token_models import TokenKind
 from homechat.actor import Door, Role
 from homechat.config import Settings
 from homechat.database import db, on_commit, transaction
-from homechat.doors.bearers import bearer_in, refuse_in_lockdown
+from homechat.doors.bearers import bearer_in
 from homechat.doors.events import Json, Sender, UnderWay, dispatch
 from homechat.doors.people import client_address, client_user_agent, settings
-from homechat.errors import LockedDown, TooMany, Unavailable
+from homechat.errors import TooMany, Unavailable
 from homechat.extensions import socketio
 from homechat.household.joining import how_many_wait
 from homechat.messages import typing
@@ -114,8 +114,6 @@ def _on_connect(auth: object = None) -> None:
         socket = _let_in()
     except Refused:
         raise
-    except LockedDown as error:
-        raise Refused(error.message) from error
     except Exception as error:
         log.exception("a connection could not be checked")
         _forget(request.sid)  # type: ignore[attr-defined]
@@ -328,7 +326,6 @@ def _caller_by_token(text: str) -> tuple[LiveSocket, Callable[[], None]]:
         raise Refused(_("This token opens nothing here."))
     is_app = row.kind == TokenKind.SIGN_IN
     actor = bearers.actor_of(row, door=Door.SOCKET)
-    refuse_in_lockdown(actor)
     socket = LiveSocket(
         sid=request.sid,  # type: ignore[attr-defined]
         user_id=row.user_id,

@@ -10,7 +10,7 @@ import pytest
 
 from tests.house import House, build_cast, copy_house
 from tests.server_process import ServerProcess
-from tests.talkers import Talker
+from tests.talkers import Script, Talker
 
 pytest_plugins = ["tests.strict", "tests.no_secret_in_logs", "tests.postgres", "tests.redis_server"]
 
@@ -96,6 +96,20 @@ def talker(shared_server: ServerProcess) -> Iterator[Callable[[str], Talker]]:
     yield make
     for person in made:
         person.close()
+
+
+@pytest.fixture
+def script(shared_server: ServerProcess) -> Iterator[Callable[[str], Script]]:
+    """Makes programs that come to the shared server with a token, not connected yet."""
+    made: list[Script] = []
+
+    def make(token: str) -> Script:
+        made.append(Script(shared_server.url, token))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
 
 
 def close(house: House) -> None:

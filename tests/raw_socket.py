@@ -36,8 +36,9 @@ def frame(data: bytes, *, opcode: int = 1, is_last: bool = True) -> bytes:
 
 
 class RawSocket:
-    """One WebSocket to `/socket.io/` with the cookies of a device. `heard` is every event packet so far.
+    """One WebSocket to `/socket.io/` with the cookies of a device, or a script's token.
 
+    heard: every event packet so far.
     receive_bytes: how much the system keeps of what is not read.
     """
 
@@ -57,7 +58,7 @@ class RawSocket:
         if receive_bytes is not None:
             options["sockopt"] = [(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)]
         self._wire = websocket.create_connection(
-            address, header={"Cookie": device.cookie_header()}, timeout=WAIT_SECONDS, **options
+            address, header=device.proof(), timeout=WAIT_SECONDS, **options
         )
         assert self._wire.recv().startswith("0"), "guard: the server speaks Engine.IO"
 

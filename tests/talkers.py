@@ -64,6 +64,10 @@ class Talker:
     def cookie_header(self) -> str:
         return "; ".join(f"{name}={value}" for name, value in self.cookies.items() if value)
 
+    def proof(self) -> dict[str, str]:
+        """Return the headers by which a handshake says who it is."""
+        return {"Cookie": self.cookie_header()}
+
     # events
 
     def connect(self, *, origin: str | None = "", wait: bool = True) -> Talker:
@@ -73,7 +77,7 @@ class Talker:
         self.socket = self._new_socket(self.url if origin == "" else origin)
         self.socket.connect(
             self.url,
-            headers={"Cookie": self.cookie_header()},
+            headers=self.proof(),
             transports=["websocket"],
             wait_timeout=WAIT_SECONDS,
         )
@@ -133,3 +137,18 @@ class Talker:
         with self._heard:
             self.events.append((name, args[0] if args else {}))
             self._heard.notify_all()
+
+
+class Script(Talker):
+    """A program with a live connection: no cookies, no origin, a token in its handshake."""
+
+    def __init__(self, url: str, token: str) -> None:
+        super().__init__(url, "a script")
+        self.token = token
+
+    def proof(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
+
+    def connect(self, *, origin: str | None = None, wait: bool = True) -> Script:
+        super().connect(origin=origin, wait=wait)
+        return self

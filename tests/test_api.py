@@ -41,6 +41,7 @@ SENT: dict[str, Any] = {
     "api.sign_up": {"password": PASSWORD, "password_confirmation": PASSWORD},
     "api.sign_in": {"username": "ben", "password": PASSWORD},
     "api.set_settings": {"house_name": "Our house"},
+    "api.start_lockdown": {"kind": "users", "dry_run": True},
 }
 
 
@@ -68,6 +69,8 @@ def is_json_refusal(reply: Any, status: int, code: str) -> bool:
         "retry_after",
         "requires_2fa",
         "message",
+        "reason",
+        "until",
     } == {
         "error",
         "code",

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 
-from homechat import audit, config, settings
+from homechat import audit, clock, config, lockdown, settings
 from homechat.actor import Role
 from homechat.api.endpoints import ENDPOINTS, Who
 from homechat.app import build_app  # noqa: F401  (importing it registers every event)
 from homechat.config_fields import shown
 from homechat.doors.events import EVENTS
+from homechat.lockdown import InForce, Kind
+from homechat.operations.lockdown import SESSIONS
 from homechat.realtime import events
 from homechat.realtime.events import ServerEvent
 from homechat.security.policy import (
@@ -202,6 +204,46 @@ def test_the_api_document_names_every_endpoint_and_what_it_needs() -> None:
         f"{it.method} {re.sub('<int:([^>]+)>', ':id', it.path)}": needs.get(it.needs, f"`{it.needs}`")
         for it in ENDPOINTS.values()
     }
+
+
+def test_the_api_document_names_every_field_that_programs_may_send() -> None:
+    documented = dict(
+        re.findall(r"^\| `([A-Z]+ /[^`]+)` \| [^|]+ \| (.+) \|$", section("api.md"), re.MULTILINE)
+    )
+    for it in ENDPOINTS.values():
+        text = documented[f"{it.method} {re.sub('<int:([^>]+)>', ':id', it.path)}"]
+        fields = set(it.takes.fields if it.takes else ())
+        if "#pages" in text:
+            text += section("api.md").split("\n### Pages\n", 1)[1]
+        assert {field for field in fields if f"`{field}`" not in text} == set(), it.path
+
+
+# lockdowns
+
+
+def test_the_lockdown_document_says_whose_token_works_in_each_kind() -> None:
+    text = section("lockdown.md", "By a script")
+    head, *table = [cells(line) for line in text.splitlines() if re.match(r"\| (?!-)", line)]
+    kinds = [Kind(cell.strip("`")) for cell in head[1:]]
+    roles = {
+        "an admin": [Role.ADMIN],
+        "a member or guest": [Role.MEMBER, Role.GUEST],
+        "a bot, an admin's too": [Role.BOT],
+    }
+
+    assert set(kinds) == set(Kind)
+    assert [who for who, *_ in table] == list(roles)
+    for who, *answers in table:
+        for (kind, answer), role in itertools.product(zip(kinds, answers, strict=True), roles[who]):
+            now = clock.now()
+            closed = [InForce(1, kind, "", now, None, now)]
+            waits = lockdown.refusal(role, closed, has_token=True) is not None
+            assert answer == ("waits" if waits else "works"), f"{role}, {kind}"
+
+
+def test_the_lockdown_document_names_every_kind_that_a_script_may_ask_for() -> None:
+    first = section("lockdown.md", "By a script").split("`kind` is ", 1)[1].split(";")[0]
+    assert re.findall(r"`(\w+)`", first) == [*Kind, SESSIONS]
 
 
 def test_the_permissions_document_explains_each_right_in_a_room() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -22,41 +22,11 @@ from homechat.realtime.live_sockets import LiveSocket
 from homechat.security.policy import EVENT_SCOPES, SCOPES, Scope
 from tests.api_client import new_token
 from tests.house import House
-from tests.server_process import ServerProcess
-from tests.talkers import WAIT_SECONDS, Talker
+from tests.talkers import Script, Talker
 
 pytestmark = pytest.mark.sockets
 
 EVERYDAY = sorted(SCOPES[Role.MEMBER])
-
-
-class Script(Talker):
-    """A program with a live connection: no cookies, no origin, a token in its handshake."""
-
-    def __init__(self, url: str, token: str) -> None:
-        super().__init__(url, "a script")
-        self.token = token
-
-    def connect(self, *, origin: str | None = None, wait: bool = True) -> Script:
-        self.socket = self._new_socket(origin)
-        headers = {"Authorization": f"Bearer {self.token}"}
-        self.socket.connect(self.url, headers=headers, transports=["websocket"], wait_timeout=WAIT_SECONDS)
-        if wait:
-            self.hear("server:hello")
-        return self
-
-
-@pytest.fixture
-def script(shared_server: ServerProcess) -> Iterator[Callable[[str], Script]]:
-    made: list[Script] = []
-
-    def make(token: str) -> Script:
-        made.append(Script(shared_server.url, token))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.close()
 
 
 def test_a_script_hears_and_says_what_its_person_may(

@@ -18,11 +18,7 @@ from homechat.doors.people import current_actor
 from homechat.errors import HomeChatError, Invalid, StepUpNeeded
 from homechat.lockdown import Kind
 from homechat.operations import lockdown as closing
-from homechat.operations.lockdown import Reach
-
-SESSIONS = "sessions"
-"""Signs everybody out once; stands beside the kinds of lockdown, and is none: nothing stays in force."""
-DEFAULT_HOURS = 24
+from homechat.operations.lockdown import DEFAULT_HOURS, SESSIONS, Reach
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from homechat.api import house, people, sessions
+from homechat.api import house, lockdown, people, sessions
 from homechat.api.endpoints import ENDPOINTS, blueprint, guard
 
 __all__ = ["ENDPOINTS", "PARTS", "blueprint", "guard"]
 
-PARTS = (house, people, sessions)
+PARTS = (house, lockdown, people, sessions)
 """Imported for the endpoints that they add."""

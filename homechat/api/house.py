@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from marshmallow import INCLUDE, Schema, ValidationError, validates_schema
+from marshmallow import INCLUDE, Schema, ValidationError, validate, validates_schema
 
 from homechat import audit, clock, settings
-from homechat.actor import Actor
+from homechat.actor import Actor, Door
 from homechat.api.endpoints import Body, Json, Who, endpoint
 from homechat.audit import Filters
 from homechat.doors.people import settings as machine_settings
-from homechat.doors.shapes import NumberInAddress, Text
+from homechat.doors.shapes import MomentInAddress, NumberInAddress, Text
 from homechat.household.house_settings import change_settings, settings_as_values
 from homechat.household.log_reading import read_log
 from homechat.operations.health import app_version, health_report
 from homechat.security.policy import Scope
 
-PAGE = 50
-PAGE_MAX = 100
 FEATURES = ("rooms", "direct_messages", "realtime", "two_factor", "tokens")
 
 
 class Entries(Body):
-    """Which entries of the audit log. action: as docs/audit.md has it.  subject: a piece of one."""
+    """Which entries of the audit log, and which page of them; see `audit.Filters`.
+
+    action: as docs/audit.md has it; of one that there is not (yet), there are no entries.  user_id: whoever did it; 0:
+    nobody who was signed in.  before, after: an entry's number; those next older, or next newer, than it.
+    """
 
     action = Text(load_default="")
-    subject = Text(load_default=None)
     user_id = NumberInAddress(load_default=None)
-    limit = NumberInAddress(load_default=PAGE, at_least=1)
+    about_id = NumberInAddress(load_default=None, at_least=1)
+    door = Text(load_default=None, validate=validate.OneOf([*Door]))
+    address = Text(load_default="")
+    subject = Text(load_default="")
+    since = MomentInAddress(load_default=None)
+    until = MomentInAddress(load_default=None)
+    before = NumberInAddress(load_default=None, at_least=1)
+    after = NumberInAddress(load_default=None)
+    limit = NumberInAddress(load_default=audit.PAGE, at_least=1)
 
 
 class Changes(Schema):
@@ -66,11 +75,17 @@ def audit_log(actor: Actor, data: Json) -> Json:
     known = {action.value: action for action in audit.Action}
     if data["action"] and data["action"] not in known:
         return {"entries": [], "has_more": False, "oldest_id": None}
-    limit = min(data["limit"], PAGE_MAX)
     filters = Filters(
-        action=known.get(data["action"]), actor_id=data["user_id"], subject=data["subject"] or ""
+        action=known.get(data["action"]),
+        actor_id=data["user_id"],
+        about_id=data["about_id"],
+        door=Door(data["door"]) if data["door"] else None,
+        address=data["address"],
+        since=data["since"],
+        until=data["until"],
+        subject=data["subject"],
     )
-    found = read_log(actor, filters, limit=limit)
+    found = read_log(actor, filters, before=data["before"], after=data["after"], limit=data["limit"])
     return {
         "entries": [_entry(row) for row in found.entries],
         "has_more": found.has_more,
@@ -95,6 +110,7 @@ def _entry(row: audit.AuditLog) -> Json:
         "at": clock.as_iso(row.at),
         "action": row.action,
         "user_id": row.actor_id,
+        "about_id": row.person_id,
         "door": row.door,
         "subject": row.subject,
         "address": row.address,

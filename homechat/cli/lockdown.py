@@ -13,7 +13,6 @@ from typing import ParamSpec, TypeVar
 import click
 from flask.cli import AppGroup
 
-from homechat import clock
 from homechat.actor import Actor
 from homechat.cli.kit import about_a_house, as_json, show
 from homechat.errors import Unavailable
@@ -21,6 +20,7 @@ from homechat.lockdown import InForce, Kind
 from homechat.operations import lockdown as actions
 from homechat.operations import lockdown_drill
 from homechat.operations.lockdown import Outcome, Reach
+from homechat.operations.lockdown_data import in_force_data, outcome_data, signing_out_data, status_data
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,7 +35,11 @@ WHAT = {
 }
 
 for_hours = click.option(
-    "--hours", type=int, default=24, show_default=True, help="How long, 1 to 720; it ends by itself."
+    "--hours",
+    type=int,
+    default=actions.DEFAULT_HOURS,
+    show_default=True,
+    help="How long, 1 to 720; it ends by itself.",
 )
 for_reason = click.option("--reason", default="", help="Why; those who have to wait read it.")
 dry_run = click.option("--dry-run", is_flag=True, help="Say what would happen, and change nothing.")
@@ -85,7 +89,7 @@ def _closing(name: str, kind: Kind, meaning: str) -> None:
             Actor.operator(), kind, hours=hours, reason=reason, dry_run=dry_run, uid=os.getuid()
         )
         show(
-            _outcome_data(outcome, dry_run=dry_run), _outcome_lines(outcome, dry_run=dry_run), as_json=as_json
+            outcome_data(outcome, dry_run=dry_run), _outcome_lines(outcome, dry_run=dry_run), as_json=as_json
         )
 
 
@@ -109,17 +113,7 @@ def lockdown_sessions(reason: str, dry_run: bool, as_json: bool) -> None:
     )
     would = "Would be signed out" if dry_run else "Signed out"
     line = f"{would}: {count} device(s) of {reach.people} people, {reach.windows} open window(s) among them."
-    show(
-        {
-            "kind": "sessions",
-            "dry_run": dry_run,
-            "signed_out": count,
-            "people": reach.people,
-            "windows": reach.windows,
-        },
-        [line],
-        as_json=as_json,
-    )
+    show(signing_out_data(count, reach, dry_run=dry_run), [line], as_json=as_json)
 
 
 @lockdown.command("status")
@@ -131,11 +125,7 @@ def lockdown_status(as_json: bool) -> None:
     lines = [_in_force_line(each) for each in status.in_force] or ["The house is open."]
     if status.in_force:
         lines += _reach_lines(status.reach)
-    show(
-        {"in_force": [_in_force_data(each) for each in status.in_force], **_reach_data(status.reach)},
-        lines,
-        as_json=as_json,
-    )
+    show(status_data(status), lines, as_json=as_json)
 
 
 @lockdown.command("lift")
@@ -150,7 +140,7 @@ def lockdown_lift(dry_run: bool, as_json: bool) -> None:
     if not dry_run:
         lines.append("The house is open." if lifted else "The house was open already.")
     show(
-        {"dry_run": dry_run, "lifted": [_in_force_data(each) for each in lifted]},
+        {"dry_run": dry_run, "lifted": [in_force_data(each) for each in lifted]},
         lines or ["The house is open: there is nothing to lift."],
         as_json=as_json,
     )
@@ -173,18 +163,6 @@ def lockdown_drill_command(as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _outcome_data(outcome: Outcome, *, dry_run: bool) -> dict[str, object]:
-    return {
-        "kind": outcome.kind.value,
-        "dry_run": dry_run,
-        "is_new": outcome.is_new,
-        "reason": outcome.reason,
-        "until": clock.as_iso(outcome.until),
-        **_reach_data(outcome.reach),
-        "signed_out": outcome.signed_out,
-    }
-
-
 def _outcome_lines(outcome: Outcome, *, dry_run: bool) -> list[str]:
     lines = ["This is a dry run: nothing was changed."] if dry_run else []
     lines.append(f"{WHAT[outcome.kind]} until {_moment(outcome.until)}.")
@@ -196,16 +174,6 @@ def _outcome_lines(outcome: Outcome, *, dry_run: bool) -> list[str]:
     return lines
 
 
-def _reach_data(reach: Reach) -> dict[str, int]:
-    return {
-        "people": reach.people,
-        "devices": reach.devices,
-        "windows": reach.windows,
-        "tokens": reach.tokens,
-        "admins": reach.admins,
-    }
-
-
 def _reach_lines(reach: Reach) -> list[str]:
     lines = [
         f"People who have to wait: {reach.people} (on {reach.devices} device(s), {reach.windows} open window(s)).",
@@ -215,17 +183,6 @@ def _reach_lines(reach: Reach) -> list[str]:
     if not reach.admins:
         lines.append("Nobody can come in. Make somebody admin with: flask user role NAME admin")
     return lines
-
-
-def _in_force_data(each: InForce) -> dict[str, object]:
-    return {
-        "id": each.id,
-        "kind": each.kind.value,
-        "reason": each.reason,
-        "started_at": clock.as_iso(each.started_at),
-        "until": clock.as_iso(each.expires_at),
-        "started_by": each.started_by_id,
-    }
 
 
 def _in_force_line(each: InForce) -> str:

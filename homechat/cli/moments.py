@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -26,8 +26,7 @@ class _Moment(click.ParamType[datetime]):
         try:
             if ago:
                 return clock.now() - int(ago[1]) * _UNITS[ago[2]]
-            moment = datetime.fromisoformat(value)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+            return clock.from_iso(value)
         except (ValueError, OverflowError):
             self.fail("Write it like 2026-11-21, 2026-11-21T18:42, 90m, 2h or 7d.", param, ctx)
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from flask_babel import lazy_gettext
 from marshmallow import fields, validate
 
+from homechat import clock
 from homechat.doors.forms import is_unstorable
 
 STORABLE_NUMBER_MAX = 2**63 - 1
@@ -49,6 +52,18 @@ class NumberInAddress(fields.Integer):
         if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19):
             raise self.make_error("invalid")
         return super()._deserialize(value, attr, data, **kwargs)
+
+
+class MomentInAddress(fields.Field[datetime]):
+    """A day or a time in ISO 8601, in UTC unless it says otherwise."""
+
+    default_error_messages = {"invalid": lazy_gettext("Write it like 2026-11-21 or 2026-11-21T18:42:00Z.")}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> datetime:
+        try:
+            return clock.from_iso(value)
+        except (TypeError, ValueError) as error:
+            raise self.make_error("invalid") from error
 
 
 def flat(messages: Any) -> dict[str, str]:

@@ -16,13 +16,20 @@ from homechat.rooms.models import Room
 from homechat.security.policy import RoomKind
 
 
-def read_log(actor: Actor, filters: Filters, *, before: int | None = None, limit: int = audit.PAGE) -> Found:
+def read_log(
+    actor: Actor,
+    filters: Filters,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    limit: int = audit.PAGE,
+) -> Found:
     """Return a page of what happened, the newest first; see `audit.search`.
 
     Who made a private room, or is in it, is not for those who run the house either: such entries are left out for
     everybody but the operator, who has the whole file.
     """
-    return audit.search(actor, _for_eyes_of(actor, filters), before=before, limit=limit)
+    return audit.search(actor, _for_eyes_of(actor, filters), before=before, after=after, limit=limit)
 
 
 def export_log(actor: Actor, filters: Filters, *, form: str) -> Iterator[str]:

@@ -24,7 +24,10 @@ from homechat.security.policy import HouseRight, house_right
 from homechat.text import one_line
 
 LOCKDOWN_HOURS = (1, 30 * 24)
+DEFAULT_HOURS = 24
 REASON_MAX_CHARACTERS = 200
+SESSIONS = "sessions"
+"""Signs everybody out once; stands beside the kinds of lockdown, and is none: nothing stays in force."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +72,7 @@ def start(
     actor: Actor,
     kind: Kind,
     *,
-    hours: int = 24,
+    hours: int = DEFAULT_HOURS,
     reason: str = "",
     dry_run: bool = False,
     uid: int | None = None,
@@ -121,7 +124,7 @@ def sign_everybody_out(
     with transaction():
         reach = _reach_of_signing_out(actor)
         count = sessions.revoke_everybody(except_id=actor.session_id)
-        detail = {"kind": "sessions", "devices": count, "reason": reason, **_shell(uid)}
+        detail = {"kind": SESSIONS, "devices": count, "reason": reason, **_shell(uid)}
         audit.record(actor, audit.Action.LOCKDOWN, detail=detail)
     return count, reach
 

@@ -1,0 +1,50 @@
+"""Closing the house in an emergency and opening it again, by a script; docs/lockdown.md.
+
+A token that `tokens` or `all` stops is refused before it comes here, like at every other address: it cannot lift what
+it started.
+"""
+
+from __future__ import annotations
+
+from marshmallow import RAISE, Schema, validate
+
+from homechat.actor import Actor
+from homechat.api.endpoints import Json, endpoint
+from homechat.doors.shapes import Number, Text, YesOrNo
+from homechat.lockdown import Kind
+from homechat.operations import lockdown as closing
+from homechat.operations.lockdown_data import in_force_data, outcome_data, signing_out_data, status_data
+from homechat.security.policy import Scope
+
+
+class Closing(Schema):
+    """What to close, for how many hours and why. dry_run: only say what would happen."""
+
+    class Meta:
+        unknown = RAISE  # A `dry_run` that somebody misspelled must not close the house.
+
+    kind = Text(required=True, validate=validate.OneOf([*Kind, closing.SESSIONS]))
+    hours = Number(load_default=closing.DEFAULT_HOURS)
+    reason = Text(load_default="")
+    dry_run = YesOrNo(load_default=False)
+
+
+@endpoint("GET", "/lockdown", needs=Scope.ADMIN_READ)
+def lockdown(actor: Actor, data: Json) -> Json:
+    return status_data(closing.status())
+
+
+@endpoint("POST", "/lockdown", needs=Scope.ADMIN_WRITE, takes=Closing)
+def start_lockdown(actor: Actor, data: Json) -> Json:
+    reason, dry_run = data["reason"], data["dry_run"]
+    if data["kind"] == closing.SESSIONS:
+        count, reach = closing.sign_everybody_out(actor, reason=reason, dry_run=dry_run)
+        return {"success": True, **signing_out_data(count, reach, dry_run=dry_run)}
+    kind = Kind(data["kind"])
+    outcome = closing.start(actor, kind, hours=data["hours"], reason=reason, dry_run=dry_run)
+    return {"success": True, **outcome_data(outcome, dry_run=dry_run)}
+
+
+@endpoint("DELETE", "/lockdown", needs=Scope.ADMIN_WRITE)
+def lift_lockdown(actor: Actor, data: Json) -> Json:
+    return {"success": True, "lifted": [in_force_data(each) for each in closing.lift(actor)]}
