@@ -87,7 +87,11 @@ def enrol(house: House) -> Attempt:
     setup = house.act(two_factor.setup_for, house.person("ben"))
     secret = house.act(challenges.pose, Purpose.ENROLMENT, user_id=house.id_of("ben"))
     return Attempt(
-        None, "/sign-in/set-up", {"code": code_now(setup.secret)}, "/sign-in/set-up", {"step": secret}
+        None,
+        "/sign-in/set-up",
+        {"code": code_now(setup.secret), "setup": setup.sealed},
+        "/sign-in/set-up",
+        {"step": secret},
     )
 
 
@@ -97,7 +101,9 @@ def confirm(house: House) -> Attempt:
 
 def turn_on_second_factor(house: House) -> Attempt:
     setup = house.act(two_factor.setup_for, house.person("ben"))
-    return Attempt("ben", "/me/two-factor", {"code": code_now(setup.secret)}, "/me/two-factor")
+    return Attempt(
+        "ben", "/me/two-factor", {"code": code_now(setup.secret), "setup": setup.sealed}, "/me/two-factor"
+    )
 
 
 def turn_off_second_factor(house: House) -> Attempt:

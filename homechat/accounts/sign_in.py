@@ -142,20 +142,28 @@ def second_step_with_passkey(actor: Actor, secret: str, response: str) -> Admitt
 
 
 def whose_enrolment(secret: str) -> User:
-    """Return who has to set up a second step before they come in. Raises Unauthenticated."""
+    """Return who has to set up a second step before they come in. Raises Unauthenticated, also once they have one."""
     challenge = challenges.posed(secret, Purpose.ENROLMENT)
-    return db.session.get_one(User, challenge.user_id)
+    user = db.session.get_one(User, challenge.user_id, populate_existing=True)
+    if user.two_factor_since is not None:
+        raise Unauthenticated(_("This was set up already. Please look again."))
+    return user
 
 
-def enrol(actor: Actor, secret: str, code: str) -> Admitted:
-    """Set up the second step that the house wants, and come in. Raises Invalid for a wrong code, Unauthenticated."""
+def enrol(actor: Actor, secret: str, code: str, *, sealed: str) -> Admitted:
+    """Set up the second step that the house wants, and come in. Raises Invalid for a wrong code, Unauthenticated.
+
+    sealed: what the app was given, of `two_factor.setup_for`.
+    """
     limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
     user = whose_enrolment(secret)
     lockdown.refuse(Role(user.role))  # Before anything is set up: their recovery codes would never be shown.
     newcomer = actor.acting_as(user.id, Role(user.role))
-    codes = two_factor.confirm(newcomer, user, code)
+    codes = recovery_codes.new_codes()
+    rows = recovery_codes.hashed(codes)
     with transaction():
-        challenges.spend(challenges.posed(secret, Purpose.ENROLMENT))
+        user = _spend_enrolment(secret)
+        two_factor.confirm(newcomer, user, code, sealed=sealed, codes=rows)
         admitted = _admit(actor, user)
     return Admitted(admitted.user, admitted.secret, codes)
 
@@ -174,11 +182,18 @@ def enrol_with_passkey(actor: Actor, secret: str, response: str) -> Admitted:
     codes = recovery_codes.new_codes()
     rows = recovery_codes.hashed(codes)
     with transaction():
-        challenges.spend(challenges.posed(secret, Purpose.ENROLMENT))
+        user = _spend_enrolment(secret)
         passkeys.add(newcomer, user, made)
         two_factor.switch_on(newcomer, user, by="passkey", codes=rows)
         admitted = _admit(actor, user)
     return Admitted(admitted.user, admitted.secret, codes)
+
+
+def _spend_enrolment(secret: str) -> User:
+    """Within a transaction, return whose it is: once more, for somebody else may have been faster."""
+    user = whose_enrolment(secret)
+    challenges.spend(challenges.posed(secret, Purpose.ENROLMENT))
+    return user
 
 
 def prove_all(actor: Actor, *, username: str, password: str, code: str = "") -> User:
