@@ -59,8 +59,13 @@ def sign_in(actor: Actor, *, username: str, password: str) -> Admitted | HalfWay
     if user.two_factor_since is not None:
         return HalfWay(Purpose.SECOND_STEP, challenges.pose(Purpose.SECOND_STEP, user_id=user.id))
     if two_factor.is_required(Role(user.role)):
-        return HalfWay(Purpose.ENROLMENT, challenges.pose(Purpose.ENROLMENT, user_id=user.id))
+        return begin_enrolment(user)
     return _admit(actor, user)
+
+
+def begin_enrolment(user: User) -> HalfWay:
+    """Return the way on of somebody whose password is right, or new, and who has to set up a second step first."""
+    return HalfWay(Purpose.ENROLMENT, challenges.pose(Purpose.ENROLMENT, user_id=user.id))
 
 
 def second_step(actor: Actor, secret: str, code: str) -> Admitted:

@@ -14,9 +14,10 @@ from werkzeug.wrappers import Response
 from homechat import clock, lockdown
 from homechat.accounts.actions import NewPerson
 from homechat.accounts.models import Standing, User
+from homechat.accounts.sign_in import begin_enrolment
 from homechat.actor import Actor, Role
 from homechat.doors.forms import errors_of, form_number, form_numbers, form_text, query_number
-from homechat.doors.people import current_actor, remember_session, settings
+from homechat.doors.people import current_actor, remember_challenge, remember_session, settings
 from homechat.errors import Forbidden, HomeChatError, Invalid, LockedDown
 from homechat.household import founding, invitations, joining
 from homechat.household.account_history import own_history
@@ -177,6 +178,9 @@ def _join(token: str | None) -> Page:
             raise
         return _join_page(token, form=request.form, errors=errors_of(error), status=error.status)
     session.clear()
+    if joined.must_enrol:
+        half_way = begin_enrolment(joined.user)
+        return remember_challenge(redirect(url_for("accounts.enrol")), half_way.secret)
     if joined.secret is None:
         return redirect(url_for("household.waiting"))
     return remember_session(redirect(url_for("messages.index")), joined.secret, joined.user)
