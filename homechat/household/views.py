@@ -18,7 +18,7 @@ from homechat.accounts.sign_in import begin_enrolment
 from homechat.actor import Actor, Role
 from homechat.doors.forms import errors_of, form_number, form_numbers, form_text, query_number
 from homechat.doors.people import current_actor, remember_challenge, remember_session, settings
-from homechat.errors import Forbidden, HomeChatError, Invalid, LockedDown
+from homechat.errors import Forbidden, HomeChatError, Invalid, LockedDown, StepUpNeeded
 from homechat.household import founding, invitations, joining
 from homechat.household.account_history import own_history
 from homechat.household.models import Invitation
@@ -133,6 +133,8 @@ def invite() -> Page:
             max_uses=form_number("max_uses", default=1),
             note=form_text("note"),
         )
+    except StepUpNeeded:
+        raise
     except HomeChatError as error:
         return _invites_page(actor, form=request.form, errors=errors_of(error)), error.status
     return _invites_page(actor, new_token=token)
