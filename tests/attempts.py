@@ -11,15 +11,15 @@ from typing import Any
 import sqlalchemy as sa
 from flask import Flask
 
-from homechat import settings
+from homechat import clock, settings
 from homechat.accounts import challenges, passkeys, two_factor
 from homechat.accounts import sign_in as signing
 from homechat.accounts.actions import NewPerson
-from homechat.accounts.models import LoginSession
+from homechat.accounts.models import Device, LoginSession
 from homechat.accounts.proof_models import Purpose
 from homechat.accounts.recovery import make_reset_link
 from homechat.actor import Actor, Door, Role
-from homechat.database import Base
+from homechat.database import Base, transaction
 from homechat.household.founding import new_setup_token
 from homechat.household.invitations import invite
 from homechat.household.joining import join_house as join_house_by_action
@@ -53,6 +53,9 @@ class Attempt:
     def browser(self, house: House) -> Browser:
         """Return the browser in which this form lies open."""
         browser = house.client(self.who)
+        with house.rows() as session, transaction():  # It is the one that its owner has always had.
+            newest = sa.select(sa.func.max(Device.id)).scalar_subquery()
+            session.execute(sa.update(Device).where(Device.id == newest).values(accepted_at=clock.now()))
         for name, value in self.cookies.items():
             full_name = f"{house.settings.session_cookie_name}-{name}"
             browser.client.set_cookie(full_name, value, secure=True, path="/")
