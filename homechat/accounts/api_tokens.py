@@ -157,6 +157,22 @@ def end_tokens(actor: Actor, user_id: int, *, made_too: bool = False) -> int:
     return len(rows)
 
 
+def end_all_apps() -> int:
+    """Within a transaction, sign everybody out in every app, in one stroke; return how many there were.
+
+    Their sockets are cut when they are looked at. Whoever calls this writes it down, and has that done.
+    """
+    with transaction() as session:
+        ended = session.scalars(
+            sa.update(ApiToken)
+            .where(ApiToken.kind == TokenKind.SIGN_IN, ApiToken.revoked_at.is_(None))
+            .values(revoked_at=clock.now())
+            .returning(ApiToken.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+    return len(ended)
+
+
 def end_oldest_apps(actor: Actor, user_id: int) -> None:
     """Within a transaction, make room for one more app: a person is signed in in APPS_MAX of them at most."""
     with transaction() as session:

@@ -72,6 +72,12 @@ def forget_all(user_id: int) -> None:
         session.execute(sa.delete(Challenge).where(Challenge.user_id == user_id))
 
 
+def forget_everybodys() -> None:
+    """Within a transaction, do as `forget_all` for the whole house."""
+    with transaction() as session:
+        session.execute(sa.delete(Challenge))
+
+
 def note_wrong_answer(challenge: Challenge) -> None:
     """Within a transaction, count a wrong answer; after TRIES_MAX of them the challenge is void."""
     challenge.tries += 1

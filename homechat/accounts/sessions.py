@@ -180,9 +180,10 @@ def revoke_all(
 
 
 def revoke_everybody(*, except_id: int | None) -> int:
-    """Within a transaction, end every device of the house in one stroke; return how many were ended.
+    """Within a transaction, end every device and app of the house in one stroke; return how many were ended.
 
-    except_id: a session that goes on. Their sockets are cut within a second. Whoever calls this writes it down.
+    What is half-way in ends, too. except_id: a session that goes on. Their sockets are cut within a second. Whoever
+    calls this writes it down.
     """
     now = clock.now()
     with transaction() as session:
@@ -193,8 +194,10 @@ def revoke_everybody(*, except_id: int | None) -> int:
             .returning(LoginSession.id)
             .execution_options(synchronize_session=False)
         ).all()
+        apps = api_tokens.end_all_apps()
+        challenges.forget_everybodys()
         revocation.check_every_socket()
-    return len(ended)
+    return len(ended) + apps
 
 
 def is_live_at(at: datetime) -> sa.ColumnElement[bool]:
