@@ -7,10 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from homechat import clock
 from homechat.accounts import challenges, sessions
 from homechat.accounts.api_tokens import end_tokens
 from homechat.accounts.models import User
-from homechat.accounts.proof_models import Passkey, RecoveryCode, TotpSecret
+from homechat.accounts.proof_models import Passkey, RecoveryCode, ResetLink, TotpSecret
 from homechat.actor import Actor
 from homechat.database import transaction
 from homechat.realtime import revocation
@@ -39,6 +40,17 @@ def shut_out(
         challenges.forget_all(user_id)
         revocation.disconnect_user(user_id, reason=reason, sentence=sentence)
     return Revoked(devices, tokens)
+
+
+def end_reset_links(user_id: int) -> None:
+    """Within a transaction, make the links worthless with which somebody could set a new password for `user_id`."""
+    now = clock.now()
+    with transaction() as session:
+        session.execute(
+            sa.update(ResetLink)
+            .where(ResetLink.user_id == user_id, ResetLink.used_at.is_(None), ResetLink.expires_at > now)
+            .values(expires_at=now)
+        )
 
 
 def forget_second_step(user: User, *, keep_passkeys: bool = False) -> bool:

@@ -13,7 +13,7 @@ from homechat.accounts import sessions
 from homechat.accounts.lockout import forget_all_failures
 from homechat.accounts.models import Standing, User
 from homechat.accounts.queries import find_other, is_last_admin
-from homechat.accounts.revoking import Revoked, forget_second_step, shut_out
+from homechat.accounts.revoking import Revoked, end_reset_links, forget_second_step, shut_out
 from homechat.actor import Actor, Role
 from homechat.database import transaction
 from homechat.errors import Conflict, Forbidden
@@ -68,6 +68,7 @@ def lock_person(actor: Actor, user_id: int) -> None:
         user.standing = Standing.LOCKED.value
         session.flush()
         audit.record(actor, audit.Action.ACCOUNT_LOCKED, subject=f"user:{user.id}")
+        end_reset_links(user.id)
         shut_out(actor, user.id, sentence=_("Your account was locked. Ask whoever runs the house."))
 
 
