@@ -225,7 +225,8 @@ def prove_all(actor: Actor, *, username: str, password: str, code: str = "") -> 
 
 
 def _check_password(actor: Actor, username: str, password: str) -> User:
-    name = username.strip().lower()[:NAME_CHARACTERS_READ_MAX]
+    # Stripped once more: however much blank follows a name, it is the same name to every budget.
+    name = username.strip().lower()[:NAME_CHARACTERS_READ_MAX].strip()
     limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
     limits.spend(limits.SIGN_IN, actor.address, name)
     user = person_named(name)
