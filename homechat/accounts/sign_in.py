@@ -244,9 +244,10 @@ def _check_password(actor: Actor, username: str, password: str) -> User:
 def _judge(actor: Actor, user: User | None, *, is_right: bool) -> HomeChatError | None:
     """Write down how it went, in one transaction whatever it was, and return the refusal if there is to be one."""
     with transaction() as session:
-        if user is not None:
-            user = session.get(User, user.id)
-        if user is not None and is_right and _may_come_in(actor, user):
+        # All is asked for, whatever is wrong: time must tell no more than words do.
+        user_id = user.id if user is not None else lockout.NOBODY
+        user, is_locked_out = session.get(User, user_id), lockout.is_locked_out(actor, user_id)
+        if user is not None and is_right and not is_locked_out and _is_let_in(user):
             return None
         if user is not None and is_right and _waits(actor, user):
             return _has_to_wait()
@@ -255,12 +256,16 @@ def _judge(actor: Actor, user: User | None, *, is_right: bool) -> HomeChatError 
 
 
 def _may_come_in(actor: Actor, user: User) -> bool:
-    return user.is_welcome and user.role != Role.BOT and not lockout.is_locked_out(actor, user)
+    return _is_let_in(user) and not lockout.is_locked_out(actor, user.id)
+
+
+def _is_let_in(user: User) -> bool:
+    return user.is_welcome and user.role != Role.BOT
 
 
 def _waits(actor: Actor, user: User) -> bool:
     is_pending = user.standing == Standing.PENDING and user.erased_at is None
-    return is_pending and not lockout.is_locked_out(actor, user)
+    return is_pending and not lockout.is_locked_out(actor, user.id)
 
 
 def _admit(actor: Actor, user: User) -> Admitted:
