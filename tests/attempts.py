@@ -11,15 +11,15 @@ from typing import Any
 import sqlalchemy as sa
 from flask import Flask
 
-from homechat import settings
+from homechat import clock, settings
 from homechat.accounts import challenges, passkeys, two_factor
 from homechat.accounts import sign_in as signing
 from homechat.accounts.actions import NewPerson
-from homechat.accounts.models import LoginSession
+from homechat.accounts.models import Device, LoginSession
 from homechat.accounts.proof_models import Purpose
 from homechat.accounts.recovery import make_reset_link
 from homechat.actor import Actor, Door, Role
-from homechat.database import Base
+from homechat.database import Base, transaction
 from homechat.household.founding import new_setup_token
 from homechat.household.invitations import invite
 from homechat.household.joining import join_house as join_house_by_action
@@ -53,6 +53,9 @@ class Attempt:
     def browser(self, house: House) -> Browser:
         """Return the browser in which this form lies open."""
         browser = house.client(self.who)
+        with house.rows() as session, transaction():  # It is the one that its owner has always had.
+            newest = sa.select(sa.func.max(Device.id)).scalar_subquery()
+            session.execute(sa.update(Device).where(Device.id == newest).values(accepted_at=clock.now()))
         for name, value in self.cookies.items():
             full_name = f"{house.settings.session_cookie_name}-{name}"
             browser.client.set_cookie(full_name, value, secure=True, path="/")
@@ -87,7 +90,11 @@ def enrol(house: House) -> Attempt:
     setup = house.act(two_factor.setup_for, house.person("ben"))
     secret = house.act(challenges.pose, Purpose.ENROLMENT, user_id=house.id_of("ben"))
     return Attempt(
-        None, "/sign-in/set-up", {"code": code_now(setup.secret)}, "/sign-in/set-up", {"step": secret}
+        None,
+        "/sign-in/set-up",
+        {"code": code_now(setup.secret), "setup": setup.sealed},
+        "/sign-in/set-up",
+        {"step": secret},
     )
 
 
@@ -97,7 +104,8 @@ def confirm(house: House, who: str = "ben") -> Attempt:
 
 def turn_on_second_factor(house: House, who: str = "ben") -> Attempt:
     setup = house.act(two_factor.setup_for, house.person(who))
-    return Attempt(who, "/me/two-factor", {"code": code_now(setup.secret)}, "/me/two-factor")
+    form = {"code": code_now(setup.secret), "setup": setup.sealed}
+    return Attempt(who, "/me/two-factor", form, "/me/two-factor")
 
 
 def turn_off_second_factor(house: House, who: str = "ben") -> Attempt:

@@ -40,7 +40,8 @@ def use_every_lock(house: House) -> None:
 def second_step(house: House) -> None:
     browser = house.client("cleo")
     setup = house.act(two_factor.setup_for, house.person("cleo"))
-    browser.post("/me/two-factor", {"code": code_now(setup.secret)}, form_on="/me/two-factor")
+    form = {"code": code_now(setup.secret), "setup": setup.sealed}
+    browser.post("/me/two-factor", form, form_on="/me/two-factor")
     codes = house.act(two_factor.renew_codes, actor_at(house, browser, "cleo"))
     knocking = house.client()
     knocking.post("/sign-in", {"username": "cleo", "password": PASSWORD}, form_on="/sign-in")

@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from homechat.accounts.models import LoginSession, Standing, User
 from homechat.accounts.token_models import ApiToken
 from homechat.actor import Actor, Door, Role
 from homechat.database import transaction
-from homechat.errors import Conflict, Forbidden, Invalid, NotFound, StepUpNeeded
+from homechat.errors import Conflict, Forbidden, Invalid, NotFound, StepUpNeeded, TooMany
 from homechat.household.people import change_role
 from homechat.household.tokens import create_token, scopes_to_give
 from homechat.messages.sidebar import conversations
@@ -167,6 +168,24 @@ def test_somebody_has_a_hundred_tokens_at_most(house: House) -> None:
     with pytest.raises(Conflict):
         new_token(house, "ben")
     new_token(house, "cleo")
+
+
+def test_the_thirty_first_token_of_an_hour_has_to_wait_also_where_the_others_are_gone(house: House) -> None:
+    ben = at_page(house, "ben")
+    for _number in range(15):
+        row, _spelled = house.act(create_token, ben, name="Script", scopes=["search"], as_bot=True)
+        newer, _spelled = house.act(api_tokens.rotate, ben, row.id, overlap_hours=0)
+        house.act(api_tokens.revoke, ben, newer.id)
+    last, _spelled = new_token(house, "ben")
+    for too_many in (
+        partial(create_token, ben, name="Script", scopes=["search"], as_bot=True),
+        partial(api_tokens.rotate, ben, last.id),
+    ):
+        with pytest.raises(TooMany):
+            house.act(too_many)
+    house.act(create_token, at_page(house, "cleo"), name="Script", scopes=["search"])
+    with house.rows() as session:
+        assert len(session.scalars(sa.select(User).where(User.display_name == "Script")).all()) == 15
 
 
 def test_fifty_tokens_differ_in_prefix_and_secret(house: House) -> None:

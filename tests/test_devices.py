@@ -183,6 +183,24 @@ def test_the_other_devices_are_asked_about_a_new_one_until_one_of_them_answers(h
     assert NEWS not in html.unescape(laptop.get("/").text)
 
 
+def test_two_new_ones_cannot_speak_for_each_other_nor_one_for_itself_in_disguise(house: House) -> None:
+    laptop, thief, again = house.client(), house.client(), house.client()
+    for browser in (laptop, thief, again):
+        sign_in(browser)
+    (_first, second, third) = devices(house)
+
+    assert again.post(f"/me/devices/{second.id}/accept").status_code == 404
+    assert NEWS not in html.unescape(again.get("/").text), "nor is it asked"
+    assert "It's mine" not in html.unescape(again.get("/me").text)
+    for browser, device in ((thief, second), (again, third)):
+        name = f"{house.settings.session_cookie_name}-browser"
+        browser.client.set_cookie(name, "another", secure=True, path="/")
+        assert browser.post(f"/me/devices/{device.id}/accept").status_code == 404
+
+    assert NEWS in html.unescape(laptop.get("/").text)
+    assert [device.accepted_at is None for device in devices(house)] == [False, True, True]
+
+
 def test_nobody_is_asked_about_a_device_that_is_gone_again(house: House) -> None:
     laptop, phone = house.client(), house.client()
     sign_in(laptop)

@@ -23,6 +23,7 @@ from homechat.security.policy import RoomKind
 from homechat.security.tokens import digest_of
 from homechat.serving import front
 from tests.house import PASSWORD, Browser, House
+from tests.test_step_up import LATER
 
 SPENT = "This invitation is used up or too old. Ask for a new one."
 NORA = {"username": "nora", "display_name": "Nora", "password": PASSWORD}
@@ -305,6 +306,24 @@ def test_members_invite_members_and_guests_while_the_house_lets_them(house: Hous
 def test_an_admin_invites_an_admin(house: House) -> None:
     join(house, invite(house.client("ada"), role="admin"))
     assert house.person("nora").role == "admin"
+
+
+@pytest.mark.parametrize("way", ["anew", "one more"])
+def test_an_admin_shows_who_they_are_before_they_invite_another(house: House, way: str) -> None:
+    ada = house.client("ada")
+    invite(ada, role="admin")
+    (again,) = re.findall(r'action="(/invites/\d+)/revoke"', ada.get("/invites").text)
+    path, form = ("/invites", {"role": "admin"}) if way == "anew" else (f"{again}/again", {})
+
+    with clock.moved(LATER):
+        reply = ada.post(path, form)
+        invite(ada)
+
+    assert reply.status_code == 403
+    assert "Is it still you" in reply.text
+    assert f'name="then" value="{path}"' in reply.text
+    with house.rows() as session:
+        assert [row.role for row in session.scalars(sa.select(Invitation))] == ["admin", "member"]
 
 
 def test_a_member_manages_their_own_invitations_and_an_admin_all(house: House) -> None:

@@ -26,12 +26,15 @@ from homechat.household.models import Newcomer
 from homechat.household.people import change_role, lock_person
 from homechat.rooms.models import Membership
 from homechat.security.policy import RoomKind
+from tests.api_client import Program
 from tests.attempts import everything_in, somebody_waiting
 from tests.conftest import close
 from tests.house import PASSWORD, House
 from tests.server_process import prepare_house
 from tests.talkers import Talker
+from tests.test_accounts import is_signed_in
 from tests.test_household import NORA, invite, join, rooms_of
+from tests.test_two_factor import finish, shown_at
 
 BY_INVITATION = "You need an invitation to move in here."
 
@@ -126,6 +129,45 @@ def test_signing_up_is_limited_per_address_together_with_invitations(house: Hous
     replies += [join(strict, link, username="no") for _ in range(3)]
     assert [reply.status_code for reply in replies] == [422] * 5 + [429]
     close(strict)
+
+
+# where the house wants a second step
+
+
+@pytest.mark.parametrize(
+    ("wanted", "role", "is_asked"),
+    [("admins", "admin", True), ("admins", "member", False), ("everybody", "guest", True)],
+)
+def test_newcomers_of_whom_a_second_step_is_wanted_set_it_up_first(
+    house: House, wanted: str, role: str, is_asked: bool
+) -> None:
+    link = invite(house.client("ada"), role=role)
+    house.act(settings.change, Actor.operator(), settings.TWO_FACTOR_REQUIRED, wanted)
+    browser = house.client()
+
+    reply = browser.post(link, NORA, form_on=link)
+
+    assert reply.location == ("/sign-in/set-up" if is_asked else "/")
+    assert is_signed_in(browser) is not is_asked
+    assert sessions_of(house, "nora") == (0 if is_asked else 1)
+    if is_asked:
+        shown = shown_at(browser, "/sign-in/set-up")
+        assert finish(browser, "/sign-in/set-up", shown).status_code == 200
+        assert is_signed_in(browser)
+
+
+def test_a_program_does_not_get_round_a_second_step_by_joining(house: House) -> None:
+    allow(house, open_to_all=True)
+    house.act(settings.change, Actor.operator(), settings.TWO_FACTOR_REQUIRED, "everybody")
+    new = {"username": "nora", "password": PASSWORD, "password_confirmation": PASSWORD}
+
+    reply = Program(house).post("/signup", new)
+
+    assert (reply.status_code, "token" in reply.json) == (202, False)
+    assert "Sign in once in a browser to set it up." in reply.json["message"]
+    assert house.person("nora").standing == Standing.ACTIVE
+    with house.rows() as session:
+        assert session.scalars(sa.select(ApiToken.id)).all() == []
 
 
 # waiting

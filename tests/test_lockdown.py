@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +31,16 @@ from homechat.errors import Forbidden, Invalid, LockedDown, StepUpNeeded
 from homechat.household.invitations import invite
 from homechat.household.models import Invitation
 from homechat.lockdown import InForce, Kind, Lockdown
-from homechat.operations.lockdown import lift, sign_everybody_out, start, status
+from homechat.operations.lockdown import Outcome, lift, sign_everybody_out, start, status
 from homechat.realtime.live_sockets import LiveSocket
 from homechat.realtime.revocation import current_epoch
+from tests.api_client import Program, new_token
 from tests.attempts import everything_in
-from tests.house import PASSWORD, Browser, House, code_now, next_code
+from tests.house import PASSWORD, Browser, House, next_code
 from tests.test_cli import flask, refused, said
 from tests.test_indexes import plans, statements
 from tests.test_policy import every_door
+from tests.test_two_factor import finish, shown_at
 
 OPERATOR = Actor.operator()
 JSON = {"Accept": "application/json"}
@@ -321,12 +324,10 @@ def test_a_second_step_that_the_house_wants_is_not_set_up_while_its_owner_has_to
     house.act(settings.change, OPERATOR, settings.TWO_FACTOR_REQUIRED, "everybody")
     browser = house.client()
     assert signs_in(browser, "ben").location == "/sign-in/set-up"
-    page = browser.get("/sign-in/set-up").text
-    secret = re.search(r"\b(?:[A-Z2-7]{4} ){7}[A-Z2-7]{4}\b", page)
-    assert secret, page
+    shown = shown_at(browser, "/sign-in/set-up")
     close(house)
 
-    reply = browser.post("/sign-in/set-up", {"code": code_now(secret[0])}, form_on="/sign-in/set-up")
+    reply = finish(browser, "/sign-in/set-up", shown)
 
     assert reply.status_code == 423
     assert house.person("ben").two_factor_since is None, "nobody would have seen the recovery codes"
@@ -543,6 +544,32 @@ def test_everybody_is_signed_out_at_one_stroke_and_may_come_back(house: House) -
     assert house.act(status).in_force == []
     assert signs_in(house.client(), "ben").status_code == 302
     assert house.act(lift, OPERATOR) == [], "there is nothing to lift"
+
+
+@pytest.mark.parametrize("way", ["sessions", "all"])
+def test_apps_and_what_is_half_way_in_are_signed_out_too_and_no_token_made_by_hand(
+    house: House, way: str
+) -> None:
+    secret, _codes = house.turn_on_second_step("cleo")
+    half_way, app, by_hand = house.client(), Program(house), Program(house, new_token(house, "ben")[1])
+    app.sign_in("ben")
+    assert signs_in(half_way, "cleo").location == "/sign-in/code"
+    sign_out = (
+        partial(close, house, Kind.ALL) if way == "all" else partial(house.act, sign_everybody_out, OPERATOR)
+    )
+
+    expected, outcome = sign_out(dry_run=True), sign_out()
+
+    if isinstance(outcome, Outcome):
+        assert (expected.signed_out, outcome.signed_out) == (1, 1)
+    else:
+        assert expected == outcome
+        assert (outcome[0], outcome[1].people) == (1, 1)
+    house.act(lift, OPERATOR)
+    assert [program.get("/me").status_code for program in (app, by_hand)] == [401, 200]
+    reply = half_way.post("/sign-in/code", {"code": next_code(secret)}, form_on="/sign-in")
+    assert reply.status_code == 401
+    assert half_way.get("/me").status_code == 302
 
 
 def test_an_admin_who_signs_everybody_out_stays(house: House) -> None:

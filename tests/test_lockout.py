@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from threading import Thread
 from typing import Any
@@ -13,8 +14,10 @@ from homechat import audit, clock
 from homechat.accounts import lockout
 from homechat.accounts.proof_models import SignInFailures
 from homechat.database import transaction
+from homechat.household.people import lock_person
 from tests.conftest import close
 from tests.house import PASSWORD, Browser, House
+from tests.test_indexes import statements
 
 REFUSED = "Couldn&#39;t sign you in."
 HERE = "192.0.2.55"
@@ -230,3 +233,25 @@ def test_a_name_that_nobody_has_leaves_no_counter(house: House) -> None:
     fail(house, 6, name="my_password_by_mistake")
     with house.rows() as session:
         assert session.scalars(sa.select(SignInFailures)).all() == []
+
+
+def test_the_database_is_asked_as_much_whatever_is_wrong(house: House) -> None:
+    """How long a refusal takes would tell who lives here, and somebody locked out that they guessed right."""
+    fail(house, 1, name="ben")
+    fail(house, 5, name="cleo")
+    house.act(lock_person, house.actor("ada"), house.id_of("gus"))
+    fail(house, 1, name="gus")
+    attempts = {
+        "wrong password": ("ben", "wrong"),
+        "unknown name": ("nobody", "wrong"),
+        "locked out": ("cleo", "wrong"),
+        "locked out, and the right password": ("cleo", PASSWORD),
+        "locked by an admin": ("gus", "wrong"),
+        "locked by an admin, and the right password": ("gus", PASSWORD),
+    }
+    asked = {}
+    for what, (name, password) in attempts.items():
+        with statements(house) as seen:
+            assert try_to_sign_in(house, name, password).status_code == 401
+        asked[what] = Counter(statement.split()[0] for statement, _values in seen)
+    assert {what: count for what, count in asked.items() if count != asked["wrong password"]} == {}

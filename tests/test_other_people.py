@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from homechat import clock, settings
+from homechat.accounts.api_sign_in import open_app
 from homechat.accounts.models import LoginSession, Standing, User
 from homechat.accounts.proof_models import (
     Challenge,
@@ -22,7 +23,7 @@ from homechat.accounts.proof_models import (
 )
 from homechat.accounts.recovery import make_reset_link
 from homechat.accounts.token_models import ApiToken, TokenKind
-from homechat.actor import Actor, Role
+from homechat.actor import Actor, Door, Role
 from homechat.audit import Action, entries
 from homechat.database import transaction
 from homechat.errors import Conflict, Forbidden, NotFound
@@ -34,6 +35,7 @@ from homechat.household.people import (
     sign_out_everywhere,
     unlock_person,
 )
+from tests.api_client import Program
 from tests.attempts import everything_in, somebody_waiting
 from tests.house import House
 from tests.talkers import Talker
@@ -106,6 +108,27 @@ ALL |= {"sign_in tokens": 1, "made tokens": 1}
 
 
 # who may
+
+
+@pytest.mark.parametrize(("wanted", "has_one"), [("nobody", False), ("admins", False), ("admins", True)])
+def test_whoever_is_to_run_the_house_sets_up_the_second_step_that_it_wants_first(
+    house: House, wanted: str, has_one: bool
+) -> None:
+    house.act(settings.change, Actor.operator(), settings.TWO_FACTOR_REQUIRED, wanted)
+    if has_one:
+        house.turn_on_second_step("ben")
+    browser, app = house.client("ben"), Program(house, house.act(_open_app, house.person("ben")))
+
+    house.act(change_role, house.actor("ada"), house.id_of("ben"), Role.ADMIN)
+
+    comes_in = wanted == "nobody" or has_one
+    assert browser.get("/admin").status_code == (200 if comes_in else 302)
+    assert app.get("/users").status_code == (200 if comes_in else 401)
+
+
+def _open_app(user: User) -> str:
+    with transaction():
+        return open_app(Actor.stranger(door=Door.API), user)
 
 
 @pytest.mark.parametrize("act", ACTS)

@@ -16,7 +16,7 @@ from homechat.accounts.recovery import make_reset_link
 from homechat.actor import Actor, Role
 from homechat.audit import Action, entries
 from homechat.errors import Conflict
-from homechat.household.people import change_role, lock_person
+from homechat.household.people import change_role, lock_person, unlock_person
 from homechat.security.tokens import digest_of
 from tests.attempts import everything_in, somebody_waiting
 from tests.conftest import close
@@ -133,6 +133,22 @@ def test_a_link_ends_with_the_right_to_make_it(house: House, fate: str) -> None:
     else:
         house.act(change_role, house.actor("ada"), house.id_of("cleo"), Role.MEMBER)
     assert is_spent(house, link)
+
+
+def test_a_link_ends_when_its_person_is_locked(house: House) -> None:
+    link = link_for(house, "ben", clears_two_factor=True)
+    house.act(lock_person, house.actor("ada"), house.id_of("ben"))
+    assert is_spent(house, link)
+    house.act(unlock_person, house.actor("ada"), house.id_of("ben"))
+    assert is_spent(house, link)
+
+
+def test_a_link_ends_when_its_person_has_changed_the_password_themselves(house: House) -> None:
+    links = [link_for(house, name) for name in ("ben", "cleo")]
+    form = {"current_password": PASSWORD, "password": NEW}
+    assert house.client("ben").post("/me/password", form).status_code == 302
+    assert is_spent(house, links[0])
+    assert house.client().get(links[1]).status_code == 200
 
 
 @pytest.mark.parametrize("token", ["guess", "%00", "ä" * 20, "x" * 3000])

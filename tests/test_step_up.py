@@ -135,7 +135,10 @@ def test_scripts_are_told_in_json(house: House) -> None:
         assert (reply.status_code, reply.json["code"]) == (403, "step_up_needed")
 
 
-@pytest.mark.parametrize("actor", [Actor.operator(), Actor.system(), Actor(1, None, Door.API, token_id=1)])
+@pytest.mark.parametrize(
+    "actor",
+    [Actor.operator(), Actor.system(), Actor(1, None, Door.CLI), Actor(1, None, Door.API, token_id=1)],
+)
 def test_the_shell_and_tokens_have_nothing_to_show(house: House, actor: Actor) -> None:
     house.act(step_up.require, actor)
 

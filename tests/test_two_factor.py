@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -15,12 +15,12 @@ import pytest
 import sqlalchemy as sa
 
 from homechat import audit, clock, paths, settings
-from homechat.accounts import recovery_codes, sign_in, two_factor
+from homechat.accounts import challenges, recovery_codes, sign_in, two_factor
 from homechat.accounts.actions import NewPerson
 from homechat.accounts.models import LoginSession
-from homechat.accounts.proof_models import Challenge, RecoveryCode, TotpSecret
-from homechat.actor import Actor, Role
-from homechat.errors import HomeChatError
+from homechat.accounts.proof_models import Challenge, Purpose, RecoveryCode, TotpSecret
+from homechat.actor import Actor, Door, Role
+from homechat.errors import HomeChatError, Unauthenticated
 from homechat.household.founding import create_person_from_shell
 from tests.conftest import close
 from tests.house import PASSWORD, Browser, House, code_now, copy_house, next_code
@@ -41,6 +41,21 @@ def knock(house: House, name: str = "ben", browser: Browser | None = None) -> Br
 
 def answer(browser: Browser, code: str) -> Any:
     return browser.post("/sign-in/code", {"code": code}, form_on="/sign-in/code")
+
+
+def shown_at(browser: Browser, page: str) -> tuple[str, dict[str, str]]:
+    """Return the secret that a page shows for an app, and the field of its form that brings it back."""
+    html = browser.get(page).text
+    secret = re.search(r'<code class="secret" dir="ltr">([A-Z2-7 ]+)</code>', html)
+    sealed = re.search(r'name="setup" value="([^"]+)"', html)
+    assert secret
+    assert sealed
+    return secret[1], {"setup": sealed[1]}
+
+
+def finish(browser: Browser, page: str, shown: tuple[str, dict[str, str]]) -> Any:
+    secret, field = shown
+    return browser.post(page, {"code": code_now(secret), **field}, form_on=page)
 
 
 def wrong_code(secret: str) -> str:
@@ -64,27 +79,51 @@ def actions_about(house: House, name: str) -> list[str]:
 
 def test_an_app_is_set_up_with_a_first_code_and_asked_for_from_then_on(house: House) -> None:
     phone, laptop = house.client("ben"), house.client("ben")
-    page = laptop.get("/me/two-factor").text
-    secret = re.search(r'<code class="secret" dir="ltr">([A-Z2-7 ]+)</code>', page)
-    assert secret
-    assert "<svg" in page, "a QR code, made here"
+    assert "<svg" in laptop.get("/me/two-factor").text, "a QR code, made here"
+    secret, field = shown_at(laptop, "/me/two-factor")
     assert house.person("ben").two_factor_since is None, "looking turns nothing on"
 
-    refused = laptop.post("/me/two-factor", {"code": wrong_code(secret[1])}, form_on="/me/two-factor")
+    wrong = {"code": wrong_code(secret), **field}
+    refused = laptop.post("/me/two-factor", wrong, form_on="/me/two-factor")
     assert refused.status_code == 422
     assert WRONG in refused.text
-    assert secret[1] in refused.text, "the same secret still, or the app would have to scan anew"
+    assert secret in refused.text, "the same secret still, or the app would have to scan anew"
     assert house.person("ben").two_factor_since is None
 
-    done = laptop.post("/me/two-factor", {"code": code_now(secret[1])}, form_on="/me/two-factor")
+    done = finish(laptop, "/me/two-factor", (secret, field))
 
     codes = re.findall(r"<code>([a-z2-9-]+)</code>", done.text)
     assert len(set(codes)) == 10
     assert house.person("ben").two_factor_since is not None
     assert is_signed_in(laptop)
     assert not is_signed_in(phone), "other devices sign in anew"
-    assert secret[1] not in laptop.get("/me/two-factor").text
+    assert secret not in laptop.get("/me/two-factor").text
     assert "2fa_enabled" in actions_about(house, "ben")
+
+
+def test_whoever_looked_at_the_page_before_knows_nothing_of_the_secret_that_counts(house: House) -> None:
+    borrowed = house.client("ben")
+    seen, _field = shown_at(borrowed, "/me/two-factor")
+    assert shown_at(borrowed, "/me/two-factor")[0] != seen, "not even in the same browser"
+    mine = house.client("ben")
+    shown = shown_at(mine, "/me/two-factor")
+    assert finish(mine, "/me/two-factor", shown).status_code == 200
+
+    assert answer(knock(house), next_code(seen)).status_code == 401
+    assert answer(knock(house), next_code(shown[0])).status_code == 302
+    with house.rows() as session:
+        assert session.get(TotpSecret, house.id_of("ben")).confirmed_at is not None
+
+
+@pytest.mark.parametrize("which", ["none", "another's", "made up", "not even ASCII"])
+def test_only_a_secret_that_its_person_was_shown_is_taken(house: House, which: str) -> None:
+    secret, others = shown_at(house.client("cleo"), "/me/two-factor")
+    field = {"none": {}, "another's": others, "made up": {"setup": "x"}, "not even ASCII": {"setup": "é"}}[
+        which
+    ]
+    reply = finish(house.client("ben"), "/me/two-factor", (secret, field))
+    assert reply.status_code == 422
+    assert house.person("ben").two_factor_since is None
 
 
 def test_the_password_alone_opens_nothing_any_more(house: House) -> None:
@@ -379,18 +418,62 @@ def test_those_of_whom_it_is_wanted_set_it_up_at_their_next_sign_in(
         browser = knock(house, name)
         if not is_signed_in(browser):
             walked.add(name)
-            page = browser.get("/sign-in/set-up").text
-            secret = re.search(r'<code class="secret" dir="ltr">([A-Z2-7 ]+)</code>', page)
-            assert secret
-            wrong = browser.post(
-                "/sign-in/set-up", {"code": wrong_code(secret[1])}, form_on="/sign-in/set-up"
-            )
+            secret, sealed = shown_at(browser, "/sign-in/set-up")
+            form = {"code": wrong_code(secret), **sealed}
+            wrong = browser.post("/sign-in/set-up", form, form_on="/sign-in/set-up")
             assert (wrong.status_code, is_signed_in(browser)) == (422, False)
-            done = browser.post("/sign-in/set-up", {"code": code_now(secret[1])}, form_on="/sign-in/set-up")
+            assert secret in wrong.text
+            done = finish(browser, "/sign-in/set-up", (secret, sealed))
             assert len(re.findall(r"<code>([a-z2-9-]+)</code>", done.text)) == 10
             assert is_signed_in(browser)
-            assert answer(knock(house, name), next_code(secret[1])).status_code == 302
+            assert answer(knock(house, name), next_code(secret)).status_code == 302
     assert walked == who
+
+
+def thief_at_work(house: House) -> tuple[Browser, tuple[str, dict[str, str]]]:
+    """Return the browser of somebody with Ben's password whom the house wants a second step of, and what it shows."""
+    house.act(settings.change, Actor.operator(), settings.TWO_FACTOR_REQUIRED, "everybody")
+    browser = knock(house)
+    return browser, shown_at(browser, "/sign-in/set-up")
+
+
+def changes_password(house: House, ben: Browser) -> None:
+    form = {"current_password": PASSWORD, "password": "three calm herons"}
+    assert ben.post("/me/password", form).status_code == 302
+
+
+def signs_others_out(house: House, ben: Browser) -> None:
+    assert ben.post("/me/devices/revoke-others").status_code == 302
+
+
+def sets_one_up(house: House, ben: Browser) -> None:
+    assert finish(ben, "/me/two-factor", shown_at(ben, "/me/two-factor")).status_code == 200
+
+
+@pytest.mark.parametrize("act", [changes_password, signs_others_out, sets_one_up])
+def test_nobody_sets_one_up_with_what_they_proved_before(
+    house: House, act: Callable[[House, Browser], None]
+) -> None:
+    ben = house.client("ben")
+    thief, shown = thief_at_work(house)
+
+    act(house, ben)
+
+    assert finish(thief, "/sign-in/set-up", shown).status_code in (302, 400)
+    assert thief.post("/sign-in/set-up/passkey/options", form_on="/sign-in").status_code == 303
+    assert not is_signed_in(thief)
+    assert is_signed_in(ben)
+
+
+def test_whoever_sets_one_up_second_is_asked_for_the_first(house: House) -> None:
+    """Not even when both had begun, and only the last step of it was at the same moment."""
+    thief, _shown = thief_at_work(house)
+    house.turn_on_second_step("ben")
+    secret = house.act(challenges.pose, Purpose.ENROLMENT, user_id=house.id_of("ben"))
+    thief.client.set_cookie(f"{house.settings.session_cookie_name}-step", secret, secure=True, path="/")
+    assert thief.get("/sign-in/set-up").location == "/sign-in"
+    with pytest.raises(Unauthenticated), house.app.app_context():
+        sign_in.enrol_with_passkey(Actor.stranger(door=Door.PAGE), secret, "{}")
 
 
 def test_a_setting_that_is_none_of_the_choices_is_refused(house: House) -> None:

@@ -14,10 +14,11 @@ from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
 
 from homechat import audit, settings
-from homechat.accounts import api_tokens, sessions
+from homechat.accounts import api_tokens, challenges, sessions
 from homechat.accounts.models import COLOR_COUNT, Standing, User
 from homechat.accounts.proof import check_password
 from homechat.accounts.queries import person_named
+from homechat.accounts.revoking import end_reset_links
 from homechat.accounts.signals import person_changed
 from homechat.actor import Actor, Role
 from homechat.config import Settings
@@ -120,6 +121,8 @@ def change_password(actor: Actor, *, current: str, new: str) -> str:
         sentence = _("The password was changed. Please sign in again.")
         sessions.revoke_all(actor, user.id, reason="password_changed", sentence=sentence)
         api_tokens.end_tokens(actor, user.id)
+        challenges.forget_all(user.id)
+        end_reset_links(user.id)
         audit.record(actor, audit.Action.PASSWORD_CHANGE, subject=f"user:{user.id}")
         return sessions.open_session(actor, user)
 

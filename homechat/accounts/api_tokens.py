@@ -23,6 +23,7 @@ from homechat.actor import Actor, Role
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Forbidden, Invalid, NotFound
 from homechat.realtime import revocation
+from homechat.security import limits
 from homechat.security.policy import HouseRight, Scope, house_right
 from homechat.security.tokens import digest_of, new_token
 from homechat.text import one_line
@@ -79,13 +80,15 @@ def rotate(actor: Actor, token_id: int, *, overlap_hours: int = OVERLAP_HOURS) -
 
     The old one works on for `overlap_hours` (0 to 168), so that whatever uses it can be changed in peace. One that
     has an end gets a successor that lives as long as it was to live.
-    Raises NotFound for anybody else's, Conflict for one that was replaced before, Invalid, Forbidden, StepUpNeeded.
+    Raises NotFound for anybody else's, Conflict for one that was replaced before, Invalid, Forbidden, StepUpNeeded,
+    TooMany for too many an hour.
     """
     step_up.require(actor)
     check_may_make(actor)
     if not 0 <= overlap_hours <= OVERLAP_MAX_HOURS:
         sentence = _("Choose between 0 and %(number)d hours.", number=OVERLAP_MAX_HOURS)
         raise Invalid(sentence, fields={"overlap_hours": sentence})
+    spend_one(actor)
     with transaction():
         old = _own(actor, token_id)
         if old.kind == TokenKind.SIGN_IN:  # It is replaced by signing in.
@@ -157,6 +160,22 @@ def end_tokens(actor: Actor, user_id: int, *, made_too: bool = False) -> int:
     return len(rows)
 
 
+def end_all_apps() -> int:
+    """Within a transaction, sign everybody out in every app, in one stroke; return how many there were.
+
+    Their sockets are cut when they are looked at. Whoever calls this writes it down, and has that done.
+    """
+    with transaction() as session:
+        ended = session.scalars(
+            sa.update(ApiToken)
+            .where(ApiToken.kind == TokenKind.SIGN_IN, ApiToken.revoked_at.is_(None))
+            .values(revoked_at=clock.now())
+            .returning(ApiToken.id)
+            .execution_options(synchronize_session=False)
+        ).all()
+    return len(ended)
+
+
 def end_oldest_apps(actor: Actor, user_id: int) -> None:
     """Within a transaction, make room for one more app: a person is signed in in APPS_MAX of them at most."""
     with transaction() as session:
@@ -191,6 +210,12 @@ def check_may_make(actor: Actor) -> None:
         raise Forbidden(_("A token can't make tokens. Sign in to a browser for that."))
     if not (actor.is_trusted_operator or house_right(actor.role, HouseRight.MAKE_TOKENS)):
         raise Forbidden(_("Tokens are for people of the house."))
+
+
+def spend_one(actor: Actor) -> None:
+    """Count a token that the actor makes, or gives a successor. Raises TooMany; the operator may make any number."""
+    if actor.user_id is not None:
+        limits.spend(limits.NEW_TOKENS, actor.user_id)
 
 
 def checked_name(name: str) -> str:

@@ -66,6 +66,18 @@ def spend(challenge: Challenge) -> None:
     db.session.flush()
 
 
+def forget_all(user_id: int) -> None:
+    """Within a transaction, end whatever is half-way in as `user_id`: what was proved before counts no more."""
+    with transaction() as session:
+        session.execute(sa.delete(Challenge).where(Challenge.user_id == user_id))
+
+
+def forget_everybodys() -> None:
+    """Within a transaction, do as `forget_all` for the whole house."""
+    with transaction() as session:
+        session.execute(sa.delete(Challenge))
+
+
 def note_wrong_answer(challenge: Challenge) -> None:
     """Within a transaction, count a wrong answer; after TRIES_MAX of them the challenge is void."""
     challenge.tries += 1

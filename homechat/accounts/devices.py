@@ -71,17 +71,17 @@ def rename_device(actor: Actor, session_id: int, name: str) -> None:
 
 
 def accept_device(actor: Actor, device_id: int) -> None:
-    """Have the actor say that a new device is theirs; only from another one. Raises NotFound."""
+    """Have the actor say that a new device is theirs; see `may_answer_for`. Raises NotFound."""
     with transaction() as session:
         device = session.get(Device, device_id)
-        if device is None or device.user_id != actor.person_id or _is_own(device, actor):
+        if device is None or device.user_id != actor.person_id or not may_answer_for(device, actor):
             raise NotFound(_("There is no such device."))
         device.accepted_at = device.accepted_at or clock.now()
         session.flush()
 
 
 def new_devices(actor: Actor) -> list[LoginSession]:
-    """Return where the actor is signed in on a device that they have not said is theirs, seen from another one."""
+    """Return where the actor is signed in on a device that they have not said is theirs, and for which they may."""
     rows = db.session.scalars(
         sa.select(LoginSession)
         .join(Device, LoginSession.device_id == Device.id)
@@ -89,12 +89,22 @@ def new_devices(actor: Actor) -> list[LoginSession]:
             LoginSession.user_id == actor.person_id,
             LoginSession.revoked_at.is_(None),
             Device.accepted_at.is_(None),
-            Device.browser_digest != actor.browser_digest,
         )
         .order_by(LoginSession.id.desc())
     )
-    return [row for row in rows if row.is_live(clock.now())]
+    now = clock.now()
+    return [row for row in rows if row.is_live(now) and row.device and may_answer_for(row.device, actor)]
 
 
-def _is_own(device: Device, actor: Actor) -> bool:
-    return bool(actor.browser_digest) and device.browser_digest == actor.browser_digest
+def may_answer_for(device: Device, actor: Actor) -> bool:
+    """Return whether the actor, where they are signed in, can say that a device of theirs is theirs.
+
+    From one that was accepted itself, or is older: whoever has a stolen password could sign in twice otherwise, and
+    have the two speak for each other. The session tells which device it is; a cookie can be left out.
+    """
+    row = db.session.get(LoginSession, actor.session_id) if actor.session_id is not None else None
+    if row is None:
+        return False
+    if row.device is None:  # From before devices were known.
+        return row.created_at < device.created_at
+    return row.device.id != device.id and (row.device.accepted_at is not None or row.device.id < device.id)

@@ -26,17 +26,18 @@ LOCKS = {5: timedelta(minutes=30), 10: timedelta(hours=2), 15: timedelta(hours=2
 LOCK_AGAIN_EVERY = 5  # Failures beyond the last of LOCKS.
 FORGOTTEN_AFTER = timedelta(hours=24)
 ANYWHERE = "anywhere"
+NOBODY = 0
 ANYWHERE_MAX = 20
 ANYWHERE_WINDOW = timedelta(hours=1)
 
 
-def is_locked_out(actor: Actor, user: User) -> bool:
-    """Return whether nobody may sign in as `user` from where the actor stands, not even with the right password."""
+def is_locked_out(actor: Actor, user_id: int) -> bool:
+    """Return whether nobody may sign in as `user_id` from where the actor stands, not even with the right password."""
     now = clock.now()
-    places = _places(actor, user)
+    places = _places(actor, user_id)
     locks = db.session.scalars(
         sa.select(SignInFailures.locked_until).where(
-            SignInFailures.user_id == user.id, SignInFailures.place.in_(places)
+            SignInFailures.user_id == user_id, SignInFailures.place.in_(places)
         )
     )
     return any(until is not None and now < until for until in locks)
@@ -53,6 +54,8 @@ def note_failure(actor: Actor, user: User | None, action: audit.Action, *, count
     audit.record(actor, action, subject=f"user:{user.id}" if user else "")
     if user is not None and counts:
         _count_failure(actor, user)
+    else:
+        _count_for_nobody(actor)
 
 
 def forget_failures(actor: Actor, user: User) -> None:
@@ -60,7 +63,7 @@ def forget_failures(actor: Actor, user: User) -> None:
     with transaction() as session:
         session.execute(
             sa.delete(SignInFailures).where(
-                SignInFailures.user_id == user.id, SignInFailures.place == _places(actor, user)[0]
+                SignInFailures.user_id == user.id, SignInFailures.place == _places(actor, user.id)[0]
             )
         )
 
@@ -95,8 +98,8 @@ def all_locked_out() -> dict[int, datetime]:
 
 def _count_failure(actor: Actor, user: User) -> None:
     """Count a wrong password or code; the fifth, tenth, fifteenth locks, and that is audited."""
-    for place in _places(actor, user):
-        row = _counter(user, place)
+    for place in _places(actor, user.id):
+        row = _counter(user.id, place)
         _count(row, clock.now())
         until = _locked_until(row)
         if until is not None:
@@ -112,19 +115,34 @@ def _count_failure(actor: Actor, user: User) -> None:
     db.session.flush()
 
 
-def _places(actor: Actor, user: User) -> list[str]:
-    device = known_device(user.id, actor.browser_digest)
+def _count_for_nobody(actor: Actor) -> None:
+    """Ask all that counting asks, and count nothing.
+
+    How long a refusal takes must tell neither whether a name exists, nor a right password from wrong ones while locked.
+    """
+    for place in _places(actor, NOBODY):
+        _find_counter(NOBODY, place)
+        ours = sa.and_(SignInFailures.user_id == NOBODY, SignInFailures.place == place)
+        db.session.execute(sa.update(SignInFailures).where(ours).values(last_at=clock.now()))
+
+
+def _places(actor: Actor, user_id: int) -> list[str]:
+    device = known_device(user_id, actor.browser_digest)
     if device is not None:
         return [f"device:{device.id}"]
     return [f"address:{address_key(actor.address)}", ANYWHERE]
 
 
-def _counter(user: User, place: str) -> SignInFailures:
-    row = db.session.scalar(
-        sa.select(SignInFailures).where(SignInFailures.user_id == user.id, SignInFailures.place == place)
+def _find_counter(user_id: int, place: str) -> SignInFailures | None:
+    return db.session.scalar(
+        sa.select(SignInFailures).where(SignInFailures.user_id == user_id, SignInFailures.place == place)
     )
+
+
+def _counter(user_id: int, place: str) -> SignInFailures:
+    row = _find_counter(user_id, place)
     if row is None:
-        row = SignInFailures(user_id=user.id, place=place, count=0, first_at=clock.now(), last_at=clock.now())
+        row = SignInFailures(user_id=user_id, place=place, count=0, first_at=clock.now(), last_at=clock.now())
         db.session.add(row)
     return row
 

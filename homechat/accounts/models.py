@@ -74,7 +74,7 @@ class Device(Base):
 
     browser_digest: SHA-256 of that cookie; several people may sign in on the family's tablet.
     name: what its owner calls it; empty: what it calls itself.
-    accepted_at: when the person, on an older device, said that this one is theirs; None as long as nobody asked.
+    accepted_at: when the person said, on a device that they knew or an older one, that it is theirs; None: not yet.
     """
 
     __tablename__ = "devices"

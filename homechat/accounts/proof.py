@@ -46,7 +46,7 @@ def check_passkey(actor: Actor, secret: str, response: str) -> None:
         challenges.spend(challenge)
         user = session.get_one(User, actor.person_id)
         wrong = passkey_answers.what_is_wrong(answer, challenge)
-        if wrong is None and not lockout.is_locked_out(actor, user):
+        if wrong is None and not lockout.is_locked_out(actor, user.id):
             passkey_answers.note_use(answer)
             lockout.forget_failures(actor, user)
             return
@@ -60,7 +60,7 @@ def check_password(actor: Actor, user: User, password: str) -> None:
     is_right = passwords.verify_password(user.password_hash, password)
     with transaction() as session:
         user = session.get_one(User, user.id)
-        is_right = is_right and not lockout.is_locked_out(actor, user)
+        is_right = is_right and not lockout.is_locked_out(actor, user.id)
         if is_right:
             return
         lockout.note_failure(actor, user, audit.Action.LOGIN_FAILED)
@@ -89,7 +89,7 @@ def check_proof(actor: Actor, user: User, *, password: str, code: str) -> None:
 
 
 def _what_is_wrong(actor: Actor, user: User, *, is_right: bool, code: str, recovery_digest: str) -> str:
-    if not is_right or lockout.is_locked_out(actor, user):
+    if not is_right or lockout.is_locked_out(actor, user.id):
         return "password"
     if user.two_factor_since is None:
         return ""

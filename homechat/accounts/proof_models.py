@@ -16,7 +16,7 @@ from homechat.database import Base, UtcDateTime
 class TotpSecret(Base):
     """The secret that a person's authenticator app shares with the house, encrypted.
 
-    confirmed_at: None while it is being set up; until then it opens nothing.
+    confirmed_at: when its first code was taken; None: never, and it opens nothing.
     last_step: the 30-second step of the last code that was taken; only later ones are taken after it.
     """
 

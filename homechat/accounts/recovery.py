@@ -17,7 +17,7 @@ from homechat.accounts.lockout import forget_all_failures
 from homechat.accounts.models import User
 from homechat.accounts.proof_models import ResetLink
 from homechat.accounts.queries import find_other
-from homechat.accounts.revoking import forget_second_step, shut_out
+from homechat.accounts.revoking import end_reset_links, forget_second_step, shut_out
 from homechat.actor import Actor, Role
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Invalid, NotFound
@@ -40,11 +40,7 @@ def make_reset_link(actor: Actor, user_id: int, *, clears_two_factor: bool = Fal
         user = find_other(actor, user_id, HouseRight.MANAGE_PEOPLE)
         if user.role == Role.BOT:
             raise Conflict(_("A bot has no password."))
-        session.execute(
-            sa.update(ResetLink)
-            .where(ResetLink.user_id == user.id, ResetLink.used_at.is_(None), ResetLink.expires_at > now)
-            .values(expires_at=now)
-        )
+        end_reset_links(user.id)
         session.add(
             ResetLink(
                 token_digest=digest_of(token),

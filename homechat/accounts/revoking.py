@@ -7,10 +7,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from homechat.accounts import sessions
+from homechat import clock
+from homechat.accounts import challenges, sessions
 from homechat.accounts.api_tokens import end_tokens
 from homechat.accounts.models import User
-from homechat.accounts.proof_models import Challenge, Passkey, RecoveryCode, TotpSecret
+from homechat.accounts.proof_models import Passkey, RecoveryCode, ResetLink, TotpSecret
 from homechat.actor import Actor
 from homechat.database import transaction
 from homechat.realtime import revocation
@@ -32,13 +33,24 @@ def shut_out(
     sentence, reason: why, see `sessions.revoke_all`.  made_tokens: the tokens that they made by hand go as well, not
     only those that came of signing in.
     """
-    with transaction() as session:
+    with transaction():
         devices = sessions.revoke_all(actor, user_id, sentence=sentence, reason=reason)
         tokens = end_tokens(actor, user_id, made_too=made_tokens)
         # Whoever typed the right password a moment ago must not finish with it now.
-        session.execute(sa.delete(Challenge).where(Challenge.user_id == user_id))
+        challenges.forget_all(user_id)
         revocation.disconnect_user(user_id, reason=reason, sentence=sentence)
     return Revoked(devices, tokens)
+
+
+def end_reset_links(user_id: int) -> None:
+    """Within a transaction, make the links worthless with which somebody could set a new password for `user_id`."""
+    now = clock.now()
+    with transaction() as session:
+        session.execute(
+            sa.update(ResetLink)
+            .where(ResetLink.user_id == user_id, ResetLink.used_at.is_(None), ResetLink.expires_at > now)
+            .values(expires_at=now)
+        )
 
 
 def forget_second_step(user: User, *, keep_passkeys: bool = False) -> bool:

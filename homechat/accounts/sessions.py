@@ -10,7 +10,7 @@ from flask import current_app
 from flask_babel import gettext as _
 
 from homechat import audit, clock
-from homechat.accounts import api_tokens
+from homechat.accounts import api_tokens, challenges
 from homechat.accounts.devices import recognise
 from homechat.accounts.models import Device, LoginSession, User
 from homechat.actor import Actor, Role
@@ -149,10 +149,11 @@ def revoke_device(actor: Actor, session_id: int) -> None:
 
 
 def revoke_others(actor: Actor) -> int:
-    """End every device of the actor but the one at hand, and every app; return how many were ended."""
+    """End every device of the actor but the one at hand, every app, and what is half-way in; return how many ended."""
     sentence = _("This device was signed out from another one.")
     with transaction():
         apps = api_tokens.end_tokens(actor, actor.person_id)
+        challenges.forget_all(actor.person_id)
         return apps + revoke_all(actor, actor.person_id, sentence=sentence, except_id=actor.session_id)
 
 
@@ -179,9 +180,10 @@ def revoke_all(
 
 
 def revoke_everybody(*, except_id: int | None) -> int:
-    """Within a transaction, end every device of the house in one stroke; return how many were ended.
+    """Within a transaction, end every device and app of the house in one stroke; return how many were ended.
 
-    except_id: a session that goes on. Their sockets are cut within a second. Whoever calls this writes it down.
+    What is half-way in ends, too. except_id: a session that goes on. Their sockets are cut within a second. Whoever
+    calls this writes it down.
     """
     now = clock.now()
     with transaction() as session:
@@ -192,8 +194,10 @@ def revoke_everybody(*, except_id: int | None) -> int:
             .returning(LoginSession.id)
             .execution_options(synchronize_session=False)
         ).all()
+        apps = api_tokens.end_all_apps()
+        challenges.forget_everybodys()
         revocation.check_every_socket()
-    return len(ended)
+    return len(ended) + apps
 
 
 def is_live_at(at: datetime) -> sa.ColumnElement[bool]:

@@ -59,8 +59,13 @@ def sign_in(actor: Actor, *, username: str, password: str) -> Admitted | HalfWay
     if user.two_factor_since is not None:
         return HalfWay(Purpose.SECOND_STEP, challenges.pose(Purpose.SECOND_STEP, user_id=user.id))
     if two_factor.is_required(Role(user.role)):
-        return HalfWay(Purpose.ENROLMENT, challenges.pose(Purpose.ENROLMENT, user_id=user.id))
+        return begin_enrolment(user)
     return _admit(actor, user)
+
+
+def begin_enrolment(user: User) -> HalfWay:
+    """Return the way on of somebody whose password is right, or new, and who has to set up a second step first."""
+    return HalfWay(Purpose.ENROLMENT, challenges.pose(Purpose.ENROLMENT, user_id=user.id))
 
 
 def second_step(actor: Actor, secret: str, code: str) -> Admitted:
@@ -142,20 +147,28 @@ def second_step_with_passkey(actor: Actor, secret: str, response: str) -> Admitt
 
 
 def whose_enrolment(secret: str) -> User:
-    """Return who has to set up a second step before they come in. Raises Unauthenticated."""
+    """Return who has to set up a second step before they come in. Raises Unauthenticated, also once they have one."""
     challenge = challenges.posed(secret, Purpose.ENROLMENT)
-    return db.session.get_one(User, challenge.user_id)
+    user = db.session.get_one(User, challenge.user_id, populate_existing=True)
+    if user.two_factor_since is not None:
+        raise Unauthenticated(_("This was set up already. Please look again."))
+    return user
 
 
-def enrol(actor: Actor, secret: str, code: str) -> Admitted:
-    """Set up the second step that the house wants, and come in. Raises Invalid for a wrong code, Unauthenticated."""
+def enrol(actor: Actor, secret: str, code: str, *, sealed: str) -> Admitted:
+    """Set up the second step that the house wants, and come in. Raises Invalid for a wrong code, Unauthenticated.
+
+    sealed: what the app was given, of `two_factor.setup_for`.
+    """
     limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
     user = whose_enrolment(secret)
     lockdown.refuse(Role(user.role))  # Before anything is set up: their recovery codes would never be shown.
     newcomer = actor.acting_as(user.id, Role(user.role))
-    codes = two_factor.confirm(newcomer, user, code)
+    codes = recovery_codes.new_codes()
+    rows = recovery_codes.hashed(codes)
     with transaction():
-        challenges.spend(challenges.posed(secret, Purpose.ENROLMENT))
+        user = _spend_enrolment(secret)
+        two_factor.confirm(newcomer, user, code, sealed=sealed, codes=rows)
         admitted = _admit(actor, user)
     return Admitted(admitted.user, admitted.secret, codes)
 
@@ -174,11 +187,18 @@ def enrol_with_passkey(actor: Actor, secret: str, response: str) -> Admitted:
     codes = recovery_codes.new_codes()
     rows = recovery_codes.hashed(codes)
     with transaction():
-        challenges.spend(challenges.posed(secret, Purpose.ENROLMENT))
+        user = _spend_enrolment(secret)
         passkeys.add(newcomer, user, made)
         two_factor.switch_on(newcomer, user, by="passkey", codes=rows)
         admitted = _admit(actor, user)
     return Admitted(admitted.user, admitted.secret, codes)
+
+
+def _spend_enrolment(secret: str) -> User:
+    """Within a transaction, return whose it is: once more, for somebody else may have been faster."""
+    user = whose_enrolment(secret)
+    challenges.spend(challenges.posed(secret, Purpose.ENROLMENT))
+    return user
 
 
 def prove_all(actor: Actor, *, username: str, password: str, code: str = "") -> User:
@@ -205,7 +225,8 @@ def prove_all(actor: Actor, *, username: str, password: str, code: str = "") -> 
 
 
 def _check_password(actor: Actor, username: str, password: str) -> User:
-    name = username.strip().lower()[:NAME_CHARACTERS_READ_MAX]
+    # Stripped once more: however much blank follows a name, it is the same name to every budget.
+    name = username.strip().lower()[:NAME_CHARACTERS_READ_MAX].strip()
     limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
     limits.spend(limits.SIGN_IN, actor.address, name)
     user = person_named(name)
@@ -223,9 +244,10 @@ def _check_password(actor: Actor, username: str, password: str) -> User:
 def _judge(actor: Actor, user: User | None, *, is_right: bool) -> HomeChatError | None:
     """Write down how it went, in one transaction whatever it was, and return the refusal if there is to be one."""
     with transaction() as session:
-        if user is not None:
-            user = session.get(User, user.id)
-        if user is not None and is_right and _may_come_in(actor, user):
+        # All is asked for, whatever is wrong: time must tell no more than words do.
+        user_id = user.id if user is not None else lockout.NOBODY
+        user, is_locked_out = session.get(User, user_id), lockout.is_locked_out(actor, user_id)
+        if user is not None and is_right and not is_locked_out and _is_let_in(user):
             return None
         if user is not None and is_right and _waits(actor, user):
             return _has_to_wait()
@@ -234,12 +256,16 @@ def _judge(actor: Actor, user: User | None, *, is_right: bool) -> HomeChatError 
 
 
 def _may_come_in(actor: Actor, user: User) -> bool:
-    return user.is_welcome and user.role != Role.BOT and not lockout.is_locked_out(actor, user)
+    return _is_let_in(user) and not lockout.is_locked_out(actor, user.id)
+
+
+def _is_let_in(user: User) -> bool:
+    return user.is_welcome and user.role != Role.BOT
 
 
 def _waits(actor: Actor, user: User) -> bool:
     is_pending = user.standing == Standing.PENDING and user.erased_at is None
-    return is_pending and not lockout.is_locked_out(actor, user)
+    return is_pending and not lockout.is_locked_out(actor, user.id)
 
 
 def _admit(actor: Actor, user: User) -> Admitted:

@@ -107,7 +107,9 @@ def enrol() -> Page:
 @blueprint.post("/sign-in/set-up")
 def enrol_now() -> Page:
     try:
-        admitted = signing.enrol(current_actor(), challenge_secret(), form_text("code"))
+        admitted = signing.enrol(
+            current_actor(), challenge_secret(), form_text("code"), sealed=form_text("setup")
+        )
     except Unauthenticated:
         return redirect(url_for("accounts.sign_in"))
     except LockedDown:
@@ -140,7 +142,7 @@ def _second_step_page(errors: dict[str, str] | None = None) -> str:
 
 def _enrol_page(errors: dict[str, str] | None = None) -> str:
     user = signing.whose_enrolment(challenge_secret())
-    setup = two_factor.setup_for(user)
+    setup = two_factor.setup_for(user, request.form.get("setup", ""))
     return render_template(
         "accounts/enrol.html",
         setup=setup,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
 from homechat import audit, clock, settings
-from homechat.accounts import api_tokens, recovery_codes, sessions, step_up, totp
+from homechat.accounts import api_tokens, challenges, recovery_codes, sessions, step_up, totp
 from homechat.accounts.models import User
 from homechat.accounts.proof import check_passkey, check_proof
 from homechat.accounts.proof_models import Passkey, RecoveryCode, TotpSecret
@@ -38,10 +38,15 @@ class State:
 
 @dataclass(frozen=True)
 class Setup:
-    """What an authenticator app needs: the secret as people type it, and the address that a QR code carries."""
+    """What an authenticator app needs: the secret as people type it, and the address that a QR code carries.
 
-    secret: str
-    address: str
+    sealed: the same secret for the form, which brings it back with the first code. Nothing is stored before: whoever
+    looked at this page earlier, on a borrowed phone or with a stolen password, has seen a secret that is nobody's.
+    """
+
+    secret: str = field(repr=False)
+    address: str = field(repr=False)
+    sealed: str = field(repr=False)
 
 
 def state_of(user: User) -> State:
@@ -65,57 +70,63 @@ def is_required(role: Role) -> bool:
     return wanted == "everybody" or (wanted == "admins" and role is Role.ADMIN)
 
 
-def start(actor: Actor) -> Setup:
-    """Return what the actor's app needs. Raises StepUpNeeded; Conflict once there is an app."""
+def start(actor: Actor, sealed: str = "") -> Setup:
+    """Return what the actor's app needs; see `setup_for`. Raises StepUpNeeded; Conflict once there is an app."""
     step_up.require(actor)
-    return setup_for(db.session.get_one(User, actor.person_id))
+    return setup_for(db.session.get_one(User, actor.person_id), sealed)
 
 
-def turn_on(actor: Actor, code: str) -> tuple[list[str], str]:
+def turn_on(actor: Actor, code: str, *, sealed: str) -> tuple[list[str], str]:
     """Turn the actor's second step on; return the recovery codes, and the new secret of this device's session.
 
     Raises StepUpNeeded, Invalid for a wrong code, Conflict when it is on already.
     """
     step_up.require(actor)
     user = db.session.get_one(User, actor.person_id)
-    return confirm(actor, user, code), sessions.renew(actor)
-
-
-def setup_for(user: User) -> Setup:
-    """Return what the app of `user` needs, the same until it is confirmed. Raises Conflict once there is an app."""
-    with transaction() as session:
-        row = session.get(TotpSecret, user.id)
-        if row is not None and row.confirmed_at is not None:
-            raise Conflict(_("An authenticator app is set up already."))
-        if row is None:
-            row = TotpSecret(user_id=user.id, sealed_secret=field_encryption.seal(totp.new_secret()))
-            session.add(row)
-            session.flush()
-    secret = field_encryption.unseal(row.sealed_secret)
-    house_name = settings.value_of(settings.HOUSE_NAME)
-    address = totp.address_for_app(secret, username=user.username, house_name=house_name)
-    return Setup(secret=totp.spelled(secret), address=address)
-
-
-def confirm(actor: Actor, user: User, code: str) -> list[str]:
-    """Turn the second step on with a first valid code, and return the recovery codes, which are shown only now.
-
-    Other devices of `user` are signed out; the caller renews the one at hand. Raises Invalid for a wrong code, Conflict
-    when it is on already.
-    """
     codes = recovery_codes.new_codes()
     rows = recovery_codes.hashed(codes)
+    with transaction():
+        confirm(actor, user, code, sealed=sealed, codes=rows)
+        return codes, sessions.renew(actor)
+
+
+def setup_for(user: User, sealed: str = "") -> Setup:
+    """Return what an app of `user` needs. Raises Conflict once there is an app.
+
+    sealed: of the form that was sent with a wrong code: then it is the same secret again, and nothing to scan anew.
+    """
+    row = db.session.get(TotpSecret, user.id)
+    if row is not None and row.confirmed_at is not None:
+        raise Conflict(_("An authenticator app is set up already."))
+    secret = _secret_in(sealed, user) or totp.new_secret()
+    house_name = settings.value_of(settings.HOUSE_NAME)
+    address = totp.address_for_app(secret, username=user.username, house_name=house_name)
+    return Setup(totp.spelled(secret), address, field_encryption.seal(f"{user.id} {secret}"))
+
+
+def confirm(actor: Actor, user: User, code: str, *, sealed: str, codes: list[RecoveryCode]) -> None:
+    """Within a transaction, turn the second step on with a first valid code.
+
+    sealed: the secret that the app was given, of `setup_for`.  codes: from `recovery_codes.hashed`.
+    Other devices of `user` are signed out; the caller renews the one at hand. Raises Invalid for a wrong code, Conflict
+    when there is an app already.
+    """
     with transaction() as session:
-        row = session.get(TotpSecret, user.id)
-        if row is None or row.confirmed_at is not None:
+        row = session.get(TotpSecret, user.id, populate_existing=True)
+        if row is not None and row.confirmed_at is not None:
             raise Conflict(_("This was set up already. Please look again."))
+        secret = _secret_in(sealed, user)
+        if secret is None:
+            raise Invalid(_("That took too long. Please try again."))
+        row = row or TotpSecret(user_id=user.id)
+        row.sealed_secret = field_encryption.seal(secret)
         step = later_step(row, code)
         if step is None:
             sentence = _("That code is not right. Check that your phone's clock is, and type the newest one.")
             raise Invalid(sentence, fields={"code": sentence})
         row.confirmed_at, row.last_step = clock.now(), step
-        switch_on(actor, user, by="code", codes=rows)
-    return codes
+        session.add(row)
+        switch_on(actor, user, by="code", codes=codes)
 
 
 def turn_off(actor: Actor, *, password: str, code: str) -> str:
@@ -183,10 +194,20 @@ def reseal_secrets(actor: Actor) -> int:
 
 
 def sign_out_others(actor: Actor, user: User) -> None:
-    """Within a transaction, end every device of `user` but the one at hand."""
+    """Within a transaction, end every device of `user` but the one at hand, and what is half-way in."""
     sentence = _("How you sign in was changed. Please sign in again.")
     sessions.revoke_all(actor, user.id, reason="revoked", sentence=sentence, except_id=actor.session_id)
     api_tokens.end_tokens(actor, user.id)
+    challenges.forget_all(user.id)
+
+
+def _secret_in(sealed: str, user: User) -> str | None:
+    """Return the secret that a form brings back, or None where it is none that this person was shown."""
+    try:
+        user_id, _blank, secret = field_encryption.unseal(sealed).partition(" ")
+    except (field_encryption.Unreadable, ValueError):  # ValueError: not even ASCII.
+        return None
+    return secret if user_id == str(user.id) else None
 
 
 def _who_may_turn_off(actor: Actor) -> User:

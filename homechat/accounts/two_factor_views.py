@@ -45,7 +45,7 @@ def second_factor() -> Page:
 @blueprint.post("/me/two-factor")
 def turn_on_second_factor() -> Page:
     try:
-        codes, token = two_factor.turn_on(current_actor(), form_text("code"))
+        codes, token = two_factor.turn_on(current_actor(), form_text("code"), sealed=form_text("setup"))
     except StepUpNeeded:
         raise
     except HomeChatError as error:
@@ -112,7 +112,7 @@ def _confirm_page(errors: dict[str, str], *, then: str, kept: list[tuple[str, st
 
 def _page(errors: dict[str, str] | None = None) -> str:
     state = two_factor.state_of(current_user.person)
-    setup = None if state.has_app else two_factor.start(current_actor())
+    setup = None if state.has_app else two_factor.start(current_actor(), request.form.get("setup", ""))
     return render_template(
         "accounts/two_factor.html",
         state=state,

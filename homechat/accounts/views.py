@@ -201,6 +201,8 @@ def _device(row: LoginSession) -> Device:
         address=row.address,
         last_seen_at=row.last_seen_at,
         is_current=row.id == current_user.session.id,
-        is_new=row.device is not None and row.device.accepted_at is None,
+        is_new=row.device is not None
+        and row.device.accepted_at is None
+        and devices.may_answer_for(row.device, current_actor()),
         device_id=row.device_id,
     )

@@ -57,6 +57,12 @@ def sign_up(actor: Actor, data: Json) -> tuple[Json, int]:
     except (Invalid, Conflict) as error:
         sentences = list(error.fields.values()) or [error.message]
         return {"success": False, **error.as_dict(), "errors": sentences}, Invalid.status
+    if joined.must_enrol:
+        return {
+            "success": True,
+            "pending": False,
+            "message": _("Your house wants a second step. Sign in once in a browser to set it up."),
+        }, 202
     if joined.secret is None:
         return {
             "success": True,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from flask_babel import gettext as _
 
 from homechat import audit, clock, settings
+from homechat.accounts import step_up
 from homechat.accounts.models import User
 from homechat.actor import Actor, Role
 from homechat.audit import AuditLog
@@ -42,12 +43,15 @@ def invite(
 
     role: member, guest or admin.  room_ids: rooms the newcomer will be in, besides home for those of the house.
     hours: 1 to 720.  max_uses: 1 to 50.  note: up to 100 characters, shown to the guest.
-    Raises Forbidden without the right, NotFound for a room the actor may not add people to, Invalid naming the fields.
+    Raises Forbidden without the right, StepUpNeeded for the role of an admin, NotFound for a room the actor may not add
+    people to, Invalid naming the fields.
     """
     if not may_invite(actor):
         raise Forbidden(_("You can't invite people. Ask whoever runs the house."))
     if role is Role.ADMIN and not house_right(actor.role, HouseRight.INVITE_ADMIN):
         raise Forbidden(_("Only an admin can invite another admin."))
+    if role is Role.ADMIN:
+        step_up.require(actor)
     note = one_line(note)
     _check_invitation(role, hours, max_uses, note)
     limits.spend(limits.INVITES, actor.person_id)

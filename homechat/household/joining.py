@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from flask_babel import gettext as _
 
 from homechat import audit, clock, lockdown, settings
-from homechat.accounts import sessions
+from homechat.accounts import sessions, two_factor
 from homechat.accounts.actions import NewPerson, check_new_person, create_person
 from homechat.accounts.lockout import forget_all_failures
 from homechat.accounts.models import Standing, User
@@ -36,10 +36,14 @@ WAITING_MAX = 50
 
 @dataclass(frozen=True)
 class Joined:
-    """Who came, and the secret that their door lets them in with: None for who has to wait."""
+    """Who came, and the secret that their door lets them in with: None for who is not in yet.
+
+    must_enrol: they are not, because the house wants a second step of them, which they have to set up first.
+    """
 
     user: User
     secret: str | None
+    must_enrol: bool = False
 
 
 def is_sign_up_open() -> bool:
@@ -57,7 +61,7 @@ def join_house(
     """Make a newcomer; put them into their rooms and let them in, or have them wait until an admin does.
 
     invitation: the secret of its link; None: as a member, where the house is open.  let_in: how the door signs them in;
-    called within the transaction, and not for who waits.
+    called within the transaction, and not for who waits or has yet to set up the second step that the house wants.
     Raises NotFound for a spent link, Forbidden without one where the house is closed, LockedDown, Invalid or Conflict
     naming the fields, TooMany past the limit.
     """
@@ -88,7 +92,9 @@ def join_house(
             _show_in(newcomer, user, way)
         if way is not None:
             audit.record(newcomer, audit.Action.INVITE_USED, subject=f"invitation:{way.id}")
-        return Joined(user, None if waits else let_in(actor, user))
+        if waits or two_factor.is_required(Role(user.role)):
+            return Joined(user, None, must_enrol=not waits)
+        return Joined(user, let_in(actor, user))
 
 
 def newcomers_wait() -> bool:

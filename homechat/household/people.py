@@ -9,11 +9,11 @@ from __future__ import annotations
 from flask_babel import gettext as _
 
 from homechat import audit
-from homechat.accounts import sessions
+from homechat.accounts import sessions, two_factor
 from homechat.accounts.lockout import forget_all_failures
 from homechat.accounts.models import Standing, User
 from homechat.accounts.queries import find_other, is_last_admin
-from homechat.accounts.revoking import Revoked, forget_second_step, shut_out
+from homechat.accounts.revoking import Revoked, end_reset_links, forget_second_step, shut_out
 from homechat.actor import Actor, Role
 from homechat.database import transaction
 from homechat.errors import Conflict, Forbidden
@@ -24,6 +24,8 @@ from homechat.security.policy import HouseRight
 
 def change_role(actor: Actor, user_id: int, role: Role) -> None:
     """Give somebody another role; their devices reconnect with it. The last admin stays one.
+
+    Where the house wants a second step of that role and they have none, they are signed out, and set it up first.
 
     Raises Forbidden without the right, to their own role, and for the last admin; NotFound when nobody has this id;
     Conflict where a person would become a bot, or a bot a person.
@@ -47,9 +49,11 @@ def change_role(actor: Actor, user_id: int, role: Role) -> None:
             welcome_home(user)
         hand_over_rooms(actor, user)
         sessions.shorten(user)
-        revocation.disconnect_user(
-            user.id, reason="role_changed", sentence=_("What you may do here has changed. Please reload.")
-        )
+        sentence = _("What you may do here has changed. Please reload.")
+        if two_factor.is_required(role) and user.two_factor_since is None:
+            shut_out(actor, user.id, reason="role_changed", sentence=sentence)
+        else:
+            revocation.disconnect_user(user.id, reason="role_changed", sentence=sentence)
 
 
 def lock_person(actor: Actor, user_id: int) -> None:
@@ -68,6 +72,7 @@ def lock_person(actor: Actor, user_id: int) -> None:
         user.standing = Standing.LOCKED.value
         session.flush()
         audit.record(actor, audit.Action.ACCOUNT_LOCKED, subject=f"user:{user.id}")
+        end_reset_links(user.id)
         shut_out(actor, user.id, sentence=_("Your account was locked. Ask whoever runs the house."))
 
 

@@ -102,10 +102,10 @@ def _page(
 ) -> str:
     api_tokens.check_may_make(actor)
     step_up.require(actor)
-    words = scope_words()
+    words, known_rooms = scope_words(), _known_rooms(actor)
     return render_template(
         "household/tokens.html",
-        tokens=[_line(row, _known_rooms(actor), words) for row in api_tokens.tokens_of(actor)],
+        tokens=[_line(row, known_rooms, words) for row in api_tokens.tokens_of(actor)],
         rooms=rooms_to_open(actor),
         scopes=[(scope.value, words[scope]) for scope in scopes_to_give(Role(actor.role or ""))],
         name_max=api_tokens.NAME_MAX_CHARACTERS,

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 
 from homechat import clock
 from homechat.accounts import step_up
-from homechat.accounts.api_tokens import check_may_make, checked_name, issue
+from homechat.accounts.api_tokens import check_may_make, checked_name, issue, spend_one
 from homechat.accounts.bots import make_bot
 from homechat.accounts.models import User
 from homechat.accounts.token_models import ApiToken, TokenKind
@@ -40,10 +40,11 @@ def create_token(
     scopes: names of `Scope`, one at least.  room_ids: the only rooms that exist for it; None: all that it may see.
     hours: until it ends; None: never.  as_bot: it acts as a new bot called `name`, else as its owner.
     owner_id: whose it is, when the operator makes it; else it is the actor's own.
-    Raises Invalid naming the fields, Conflict for too many, Forbidden, StepUpNeeded.
+    Raises Invalid naming the fields, Conflict for too many, TooMany for too many an hour, Forbidden, StepUpNeeded.
     """
     step_up.require(actor)
     check_may_make(actor)
+    spend_one(actor)
     with transaction():
         owner = _owner(actor, owner_id)
         _refuse_too_many(owner)

@@ -14,10 +14,11 @@ from werkzeug.wrappers import Response
 from homechat import clock, lockdown
 from homechat.accounts.actions import NewPerson
 from homechat.accounts.models import Standing, User
+from homechat.accounts.sign_in import begin_enrolment
 from homechat.actor import Actor, Role
 from homechat.doors.forms import errors_of, form_number, form_numbers, form_text, query_number
-from homechat.doors.people import current_actor, remember_session, settings
-from homechat.errors import Forbidden, HomeChatError, Invalid, LockedDown
+from homechat.doors.people import current_actor, remember_challenge, remember_session, settings
+from homechat.errors import Forbidden, HomeChatError, Invalid, LockedDown, StepUpNeeded
 from homechat.household import founding, invitations, joining
 from homechat.household.account_history import own_history
 from homechat.household.models import Invitation
@@ -132,6 +133,8 @@ def invite() -> Page:
             max_uses=form_number("max_uses", default=1),
             note=form_text("note"),
         )
+    except StepUpNeeded:
+        raise
     except HomeChatError as error:
         return _invites_page(actor, form=request.form, errors=errors_of(error)), error.status
     return _invites_page(actor, new_token=token)
@@ -177,6 +180,9 @@ def _join(token: str | None) -> Page:
             raise
         return _join_page(token, form=request.form, errors=errors_of(error), status=error.status)
     session.clear()
+    if joined.must_enrol:
+        half_way = begin_enrolment(joined.user)
+        return remember_challenge(redirect(url_for("accounts.enrol")), half_way.secret)
     if joined.secret is None:
         return redirect(url_for("household.waiting"))
     return remember_session(redirect(url_for("messages.index")), joined.secret, joined.user)

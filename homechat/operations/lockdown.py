@@ -13,7 +13,7 @@ from flask_babel import gettext as _
 from homechat import audit, clock, lockdown
 from homechat.accounts import sessions, step_up
 from homechat.accounts.models import LoginSession, Standing, User
-from homechat.accounts.token_models import ApiToken
+from homechat.accounts.token_models import ApiToken, TokenKind
 from homechat.actor import Actor, Role
 from homechat.database import db, transaction
 from homechat.errors import Forbidden, Invalid
@@ -49,7 +49,7 @@ class Reach:
 class Outcome:
     """What was done, or would be. until: when it ends by itself.  is_new: whether there was none of this kind before.
 
-    signed_out: devices whose sessions were ended for good.
+    signed_out: devices whose sessions were ended for good, and apps.
     """
 
     kind: Kind
@@ -80,7 +80,7 @@ def start(
     """Close the house as `kind` says, for so many hours, and return whom that concerns.
 
     Where one of this kind is in force already, it lasts as long as the longer of the two, and nothing else happens.
-    `all` signs everybody out besides, when it begins; an admin keeps the session with which they began it.
+    `all` signs everybody out besides, apps too, when it begins; an admin keeps the session with which they began it.
     hours: 1 to 720.  reason: up to 200 characters, told to those who have to wait.  dry_run: change nothing.
     uid: of whoever is at the shell, for the audit log.
     Raises Forbidden without the right, StepUpNeeded, Invalid naming the fields.
@@ -113,14 +113,16 @@ def start(
 def sign_everybody_out(
     actor: Actor, *, reason: str = "", dry_run: bool = False, uid: int | None = None
 ) -> tuple[int, Reach]:
-    """End every session but the actor's own, once; return how many, and whom it concerned. It cannot be lifted.
+    """End every session but the actor's own, and every app's, once; return how many, and whom that concerned.
+
+    It cannot be lifted, and what people made by hand for their programs goes on.
 
     Everybody may sign in again at once. Raises as `start` does.
     """
     _check_right(actor)
     reason = _checked(LOCKDOWN_HOURS[0], reason)
     if dry_run:
-        return _live_sessions(actor), _reach_of_signing_out(actor)
+        return _signed_in(actor), _reach_of_signing_out(actor)
     with transaction():
         reach = _reach_of_signing_out(actor)
         count = sessions.revoke_everybody(except_id=actor.session_id)
@@ -191,10 +193,11 @@ def _reach(kinds: Sequence[Kind]) -> Reach:
 
 
 def _reach_of_signing_out(actor: Actor) -> Reach:
-    people = _sessions().where(LoginSession.id != (actor.session_id or 0)).with_only_columns(User.id)
+    on_devices = _sessions().where(LoginSession.id != (actor.session_id or 0)).with_only_columns(User.id)
+    in_apps = _apps().join(User, User.id == ApiToken.user_id).with_only_columns(User.id)
     return Reach(
-        people=_count(people.distinct()),
-        devices=_live_sessions(actor),
+        people=_count(sa.union(on_devices, in_apps)),
+        devices=_signed_in(actor),
         windows=_count(sa.select(LiveSocketRow.sid)),
         tokens=0,
         admins=reach_of(Kind.TOKENS).admins,
@@ -204,7 +207,7 @@ def _reach_of_signing_out(actor: Actor) -> Reach:
 def _expected(actor: Actor, kind: Kind, reason: str, until: datetime) -> Outcome:
     """Return what `start` would."""
     row = db.session.scalar(_lockdowns_of(kind, clock.now()))
-    signed_out = _live_sessions(actor) if _signs_out(kind, row is None) else 0
+    signed_out = _signed_in(actor) if _signs_out(kind, row is None) else 0
     if row is not None:
         reason, until = reason or row.reason, max(until, row.expires_at)
     return Outcome(kind, reason, until, row is None, reach_of(kind), signed_out)
@@ -223,8 +226,13 @@ def _lockdowns_of(kind: Kind, at: datetime) -> sa.Select[Lockdown]:
     )
 
 
-def _live_sessions(actor: Actor) -> int:
-    return _count(_sessions().where(LoginSession.id != (actor.session_id or 0)))
+def _signed_in(actor: Actor) -> int:
+    """Return on how many devices, and in how many apps, people are signed in, but for where the actor is."""
+    return _count(_sessions().where(LoginSession.id != (actor.session_id or 0))) + _count(_apps())
+
+
+def _apps() -> sa.Select[int]:
+    return sa.select(ApiToken.id).where(ApiToken.kind == TokenKind.SIGN_IN, ApiToken.revoked_at.is_(None))
 
 
 def _sessions() -> sa.Select[int]:
@@ -248,7 +256,7 @@ def _is_welcome() -> sa.ColumnElement[bool]:
     return sa.and_(User.standing == Standing.ACTIVE, User.erased_at.is_(None))
 
 
-def _count(query: sa.Select[Any]) -> int:
+def _count(query: sa.SelectBase) -> int:
     return db.session.scalar(sa.select(sa.func.count()).select_from(query.subquery())) or 0
 
 

@@ -69,6 +69,8 @@ CONNECTS = Budget(
 JOINS = Budget("joins", "30/minute", _FAST)
 CREATE_ROOMS = Budget("create_rooms", "60/hour", lazy_gettext("Those are a lot of new rooms."))
 INVITES = Budget("invites", "20/hour", lazy_gettext("Those are a lot of invitations."))
+# Each may come with a bot, whose name is taken for good.
+NEW_TOKENS = Budget("new_tokens", "30/hour", _FAST)
 SIGN_IN = Budget("sign_in", lambda settings: settings.sign_in_limit, _SIGN_IN, by_address=True)
 SIGN_IN_ADDRESS = Budget(
     "sign_in_address", lambda settings: settings.sign_in_address_limit, _SIGN_IN, by_address=True
@@ -81,7 +83,7 @@ SIGN_UP = Budget("sign_up", lambda settings: settings.sign_up_limit, _SIGN_IN, b
 
 BUDGETS = (
     *(MESSAGES, SENDS, READ, HISTORY, TYPING, SOCKET_EVENTS, CONNECTS),
-    *(JOINS, CREATE_ROOMS, INVITES, SIGN_IN, SIGN_IN_ADDRESS, SIGN_UP, API, API_ADDRESS),
+    *(JOINS, CREATE_ROOMS, INVITES, NEW_TOKENS, SIGN_IN, SIGN_IN_ADDRESS, SIGN_UP, API, API_ADDRESS),
     PASSKEY_QUESTIONS,
 )
 

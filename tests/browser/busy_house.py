@@ -295,7 +295,7 @@ TOKENS: list[tuple[str, str, dict[str, Any]]] = [
 def _invite(house: House) -> None:
     ada = house.actor("ada")
     house.act(invite, ada, role=Role.GUEST, room_ids=[house.home().id], note="For the neighbours", max_uses=4)
-    house.act(invite, ada, role=Role.ADMIN, hours=24)
+    house.act(invite, house.actor("ada", Door.CLI), role=Role.ADMIN, hours=24)
     note = "Cousin Wolfgang-Maximilian and everybody he brings along"
     taken_back, _ = house.act(invite, ada, role=Role.MEMBER, note=note)
     house.act(revoke_invitation, ada, taken_back.id)
