@@ -172,6 +172,9 @@ API: dict[str, str] = {
     "api.audit_log": "read_audit_log",
     "api.all_settings": "change_settings",
     "api.set_settings": "change_settings",
+    "api.lockdown": "lock_down",
+    "api.start_lockdown": "lock_down",
+    "api.lift_lockdown": "lock_down",
     "api.lock": "manage_people",
     "api.unlock": "manage_people",
     "api.reset": "manage_people",
@@ -361,6 +364,7 @@ BODIES: dict[str, Any] = {
     "api.sign_in": {"username": "ben", "password": PASSWORD},
     "api.sign_up": {"username": "nora", "password": PASSWORD, "password_confirmation": PASSWORD},
     "api.set_settings": {"house_name": "Our house"},
+    "api.start_lockdown": {"kind": "users"},
 }
 
 

@@ -10,19 +10,22 @@ import pytest
 import sqlalchemy as sa
 
 from homechat import clock
-from homechat.accounts.models import Standing
+from homechat.accounts.models import Standing, User
 from homechat.accounts.proof_models import ResetLink
 from homechat.accounts.recovery import make_reset_link
 from homechat.actor import Actor, Role
 from homechat.audit import Action, entries
+from homechat.database import transaction
 from homechat.errors import Conflict
 from homechat.household.people import change_role, lock_person, unlock_person
 from homechat.security.tokens import digest_of
 from tests.attempts import everything_in, somebody_waiting
+from tests.authenticator import give_passkey
 from tests.conftest import close
 from tests.house import PASSWORD, House
 from tests.test_joining import sign_in
 from tests.test_other_people import ALL, belongings, furnish
+from tests.test_passkeys import come_in_with
 
 NEW = "three calm herons"
 SPENT = "This link is used up or too old."
@@ -97,6 +100,31 @@ def test_only_a_link_that_says_so_takes_the_second_step_away(house: House) -> No
     use(house, link)
     assert belongings(house, "ben") == {}
     assert house.person("ben").two_factor_since is None
+
+
+def test_passkeys_go_with_the_password_that_they_stand_for(house: House) -> None:
+    mine, theirs = give_passkey(house, "ben"), give_passkey(house, "cleo")
+    link = link_for(house, "ben")
+    assert "Your passkeys are taken away, too." in html.unescape(house.client().get(link).text)
+    assert come_in_with(mine, house.client()).status_code == 302
+
+    use(house, link)
+
+    assert come_in_with(mine, house.client()).status_code == 401, (
+        "whoever had the account before has no way back"
+    )
+    assert come_in_with(theirs, house.client()).status_code == 302
+    (entry,) = house.act(entries, action=Action.PASSKEY_REMOVED, subject=f"user:{house.id_of('ben')}")
+    assert entry.door == "page"
+
+
+def test_passkeys_that_are_the_second_step_stay_and_the_page_says_so(house: House) -> None:
+    furnish(house, "ben")
+    with house.rows() as session, transaction():
+        session.execute(sa.update(User).where(User.username == "ben").values(two_factor_since=clock.now()))
+    page = html.unescape(house.client().get(link_for(house, "ben")).text)
+    assert "Your passkeys stay." in page
+    assert "Your passkeys stay." not in html.unescape(house.client().get(link_for(house, "cleo")).text)
 
 
 def test_a_link_is_kept_as_its_digest(house: House) -> None:

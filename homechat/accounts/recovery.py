@@ -17,7 +17,7 @@ from homechat.accounts.lockout import forget_all_failures
 from homechat.accounts.models import User
 from homechat.accounts.proof_models import ResetLink
 from homechat.accounts.queries import find_other
-from homechat.accounts.revoking import end_reset_links, forget_second_step, shut_out
+from homechat.accounts.revoking import end_reset_links, forget_passkeys, forget_second_step, shut_out
 from homechat.actor import Actor, Role
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Invalid, NotFound
@@ -71,6 +71,7 @@ def reset_link(token: str) -> ResetLink:
 def use_reset_link(actor: Actor, token: str, password: str) -> User:
     """Give the person behind the link a new password, and end whatever was signed in as them; return them.
 
+    Passkeys that stand for the password go with it; those that are the second step stay, unless the link takes that.
     Nobody is signed in by it: a second step is asked for as ever, and who is locked or waits stays so.
     Raises NotFound for a spent link, Invalid naming the field, TooMany past the limit of joining.
     """
@@ -87,6 +88,8 @@ def use_reset_link(actor: Actor, token: str, password: str) -> User:
         user.password_hash = password_hash
         session.flush()
         audit.record(actor, audit.Action.PASSWORD_RESET, subject=f"user:{user.id}")
+        if user.two_factor_since is None:
+            forget_passkeys(actor, user)
         if link.clears_two_factor and forget_second_step(user):
             audit.record(actor, audit.Action.TWO_FACTOR_DISABLED, subject=f"user:{user.id}")
         sentence = _("The password was changed. Please sign in again.")

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from homechat import clock
+from homechat import audit, clock
 from homechat.accounts import challenges, sessions
 from homechat.accounts.api_tokens import end_tokens
 from homechat.accounts.models import User
@@ -66,6 +66,16 @@ def forget_second_step(user: User, *, keep_passkeys: bool = False) -> bool:
         user.two_factor_since = None
         session.flush()
     return had_one
+
+
+def forget_passkeys(actor: Actor, user: User) -> None:
+    """Within a transaction, make all passkeys of a person worthless."""
+    with transaction() as session:
+        for passkey in session.scalars(sa.select(Passkey).where(Passkey.user_id == user.id)):
+            detail = {"passkey": passkey.id}
+            session.delete(passkey)
+            session.flush()
+            audit.record(actor, audit.Action.PASSKEY_REMOVED, subject=f"user:{user.id}", detail=detail)
 
 
 def _deleted(result: sa.Result[Any]) -> bool:

@@ -151,7 +151,11 @@ def reset_now(token: str) -> Page:
 def _reset_page(token: str, *, errors: dict[str, str] | None = None) -> str:
     link = recovery.reset_link(token)
     return render_template(
-        "accounts/reset.html", whose=link.user, clears=link.clears_two_factor, errors=errors or {}
+        "accounts/reset.html",
+        whose=link.user,
+        clears=link.clears_two_factor,
+        passkeys=len(passkeys.passkeys_of(link.user_id)),
+        errors=errors or {},
     )
 
 
