@@ -6,7 +6,6 @@ import logging
 import re
 import zlib
 from dataclasses import dataclass
-from zoneinfo import available_timezones
 
 import sqlalchemy as sa
 from flask import current_app
@@ -24,7 +23,7 @@ from homechat.actor import Actor, Role
 from homechat.config import Settings
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Invalid
-from homechat.locales import LOCALES
+from homechat.locales import LOCALES, timezones
 from homechat.security import passwords
 from homechat.text import one_line
 
@@ -143,7 +142,7 @@ def update_profile(
         fields["color"] = _("Choose one of the colours.")
     if locale and locale not in LOCALES:
         fields["locale"] = _("Choose one of the languages.")
-    if timezone and timezone not in available_timezones():
+    if timezone and timezone not in timezones():
         fields["timezone"] = _("Choose one of the time zones.")
     if theme not in THEMES:
         fields["theme"] = _("Choose light, dark or the device's own.")

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
-from zoneinfo import available_timezones
 
 from flask import Blueprint, jsonify, redirect, render_template, request, session, url_for
 from flask_login import current_user
@@ -21,7 +20,7 @@ from homechat.accounts.passkey_answers import Question
 from homechat.doors.forms import errors_of, form_number, form_text
 from homechat.doors.people import current_actor, forget_session, remember_challenge, remember_session
 from homechat.errors import HomeChatError, Invalid, Unavailable
-from homechat.locales import LOCALES
+from homechat.locales import LOCALES, timezones
 from homechat.offload import in_native_thread
 from homechat.security.common_passwords import shortlist
 
@@ -187,7 +186,7 @@ def me_page(
         passkeys=passkeys.passkeys_of(person.id),
         devices=[_device(row) for row in sessions.devices_of(person.id)],
         apps=api_tokens.apps_of(current_actor()),
-        timezones=sorted(available_timezones()),
+        timezones=timezones(),
         locales=list(LOCALES.items()),
         colors=range(COLOR_COUNT),
         form={**known, **(form or {})},

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zoneinfo import available_timezones
-
 from flask import redirect, request, url_for
 
 from homechat import settings as household
@@ -12,7 +10,7 @@ from homechat.doors.forms import errors_of, form_text
 from homechat.doors.people import current_actor
 from homechat.errors import HomeChatError
 from homechat.household.house_settings import change_settings, settings_shown
-from homechat.locales import LOCALES
+from homechat.locales import LOCALES, timezones
 
 
 @blueprint.get("/settings")
@@ -37,7 +35,7 @@ def _settings_page(*, typed: dict[str, str] | None = None, errors: dict[str, str
         form={**present, **(typed or {})},
         errors=errors,
         locales=list(LOCALES.items()),
-        timezones=sorted(available_timezones()),
+        timezones=timezones(),
         audit_days=household.AUDIT_DAYS,
     )
 

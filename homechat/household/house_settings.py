@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from zoneinfo import available_timezones
 
 from flask_babel import gettext as _
 
@@ -13,7 +12,7 @@ from homechat.actor import Actor
 from homechat.database import transaction
 from homechat.errors import Forbidden, Invalid, NotFound
 from homechat.household.founding import checked_house_name
-from homechat.locales import LOCALES
+from homechat.locales import LOCALES, timezones
 from homechat.security.policy import HouseRight, house_right
 from homechat.settings import Setting
 
@@ -89,7 +88,7 @@ def _value(setting: Setting[Any], text: str) -> str | bool | int:
         raise Invalid(
             _("HomeChat does not speak that language. Choose one of: %(codes)s", codes=", ".join(LOCALES))
         )
-    if setting is settings.HOUSE_TIMEZONE and text and text not in available_timezones():
+    if setting is settings.HOUSE_TIMEZONE and text and text not in timezones():
         raise Invalid(_("There is no such time zone. Write it like Europe/Berlin."))
     return checked_house_name(text) if setting is settings.HOUSE_NAME else text
 

@@ -22,7 +22,7 @@ from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import configure_mappers
 
-from homechat import create_app, data_folder, logs, paths, revisions
+from homechat import create_app, data_folder, locales, logs, paths, revisions
 from homechat.config import CannotStartError, Settings, prepare
 from homechat.serving import front, packet_guard, send_buffer, websocket_repairs
 from homechat.serving.strangers import Strangers
@@ -86,6 +86,7 @@ def warm_up(app: Flask) -> None:
     for name in app.jinja_env.list_templates():
         app.jinja_env.get_template(name)
     configure_mappers()
+    locales.timezones()
 
 
 def greet(house: House) -> None:
