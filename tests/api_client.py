@@ -52,8 +52,10 @@ class Program:
     def delete(self, path: str, **kwargs: Any) -> Any:
         return self.ask("DELETE", path, **kwargs)
 
-    def sign_in(self, name: str, password: str = PASSWORD, **more: Any) -> Any:
-        """Sign in, and go on with the token that comes of it."""
-        reply = self.post("/signin", {"username": name, "password": password, **more})
+    def sign_in(
+        self, name: str, password: str = PASSWORD, *, request: dict[str, Any] | None = None, **more: Any
+    ) -> Any:
+        """Sign in, and go on with the token that comes of it. request: how it is sent, such as `headers`."""
+        reply = self.post("/signin", {"username": name, "password": password, **more}, **(request or {}))
         self.token = reply.json.get("token", self.token)
         return reply

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import requests
 import sqlalchemy as sa
 
 from homechat.accounts.models import Device, LoginSession
+from tests.api_client import Program
 from tests.house import PASSWORD, Browser, House
 from tests.server_process import ServerProcess
 from tests.talkers import Talker
@@ -207,6 +209,54 @@ def test_nobody_is_asked_about_a_device_that_is_gone_again(house: House) -> None
     sign_in(phone, IPHONE)
     phone.post("/sign-out")
     assert NEWS not in html.unescape(laptop.get("/").text)
+
+
+def test_an_app_that_is_new_is_news_until_its_person_answers(house: House) -> None:
+    laptop = house.client("ben")
+    assert NEWS not in laptop.get("/").text
+    app = Program(house)
+    app.sign_in("ben", request={"headers": {"User-Agent": "HomeAssistant/2026.11"}})
+    page = html.unescape(laptop.get("/").text)
+    assert "New sign-in: HomeAssistant/2026.11. Was that you?" in page
+    assert NEWS not in house.client("cleo").get("/").text
+
+    newest = devices(house)[-1].id
+    assert house.client("cleo").post(f"/me/devices/{newest}/accept").status_code == 404
+    assert f"/me/devices/{newest}/accept" in laptop.get("/me").text
+    assert laptop.post(f"/me/devices/{newest}/accept").status_code == 302
+    assert NEWS not in laptop.get("/").text
+
+
+def test_an_app_that_was_signed_out_is_no_news_and_an_accepted_one_may_come_again(house: House) -> None:
+    laptop, app = house.client("ben"), Program(house)
+    app.sign_in("ben")
+    app.delete("/signout")
+    assert NEWS not in laptop.get("/").text
+
+    app.sign_in("ben")
+    app.get("/me")
+    assert NEWS in laptop.get("/").text
+    laptop.post(f"/me/devices/{devices(house)[-1].id}/accept")
+
+    Program(house).sign_in("ben")
+    assert NEWS not in laptop.get("/").text, "the same program at the same place"
+    Program(house).sign_in("ben", request={"environ_base": {"REMOTE_ADDR": "203.0.113.9"}})
+    assert NEWS in laptop.get("/").text, "the same program somewhere else"
+
+
+@pytest.mark.sockets
+def test_open_windows_hear_of_a_new_app_at_once(
+    shared_server: ServerProcess, talker: Callable[..., Talker]
+) -> None:
+    ben, cleo = talker("ben"), talker("cleo")
+    form = {"username": "ben", "password": PASSWORD}
+
+    reply = requests.post(f"{shared_server.url}/api/v1/signin", json=form, timeout=10)
+
+    assert reply.status_code == 200, reply.text
+    heard = ben.hear("device:added", lambda event: event["name"].startswith("python-requests"))
+    assert heard["address"] == "127.0.0.1"
+    assert not [event for event in cleo.heard("device:added") if event["name"].startswith("python-requests")]
 
 
 @pytest.mark.sockets

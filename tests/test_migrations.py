@@ -51,7 +51,10 @@ LOST: dict[str, set[str]] = {
     "0002": {"audit_chain", "security_epoch"},
     "0003": {*LOCKS.split(), "api_tokens", "api_reads"},
 }
-LOST_COLUMNS = {"0003": {"proved_at", "device_id", "two_factor_since"}}
+LOST_COLUMNS = {
+    "0003": {"login_sessions.proved_at", "login_sessions.device_id", "users.two_factor_since"},
+    "0004": {"api_tokens.device_id"},
+}
 # A step up gives the others of them back; these begin anew.
 BEGIN_ANEW = {"0002": {"security_epoch"}, "0003": LOST["0003"]}
 
@@ -135,7 +138,7 @@ def downgrade(house: House, revision: str = "-1") -> None:
 def contents(house: House, *, without: Collection[str] = ()) -> dict[str, list[str]]:
     """Return all rows of all tables that are in the database now, Alembic's own aside.
 
-    without: names of columns that are left out.
+    without: columns that are left out, as table.column.
     """
     with house.rows() as session:
         connection = session.connection()
@@ -143,7 +146,7 @@ def contents(house: House, *, without: Collection[str] = ()) -> dict[str, list[s
         found.reflect(connection)
         return {
             table.name: sorted(
-                repr({name: value for name, value in row.items() if name not in without})
+                repr({name: value for name, value in row.items() if f"{table.name}.{name}" not in without})
                 for row in connection.execute(sa.select(table)).mappings()
             )
             for table in found.sorted_tables

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask_babel import gettext as _
 
 from homechat import audit, lockdown
-from homechat.accounts import api_tokens, lockout
+from homechat.accounts import api_tokens, devices, lockout
 from homechat.accounts.device_names import device_name
 from homechat.accounts.models import User
 from homechat.accounts.sign_in import prove_all
@@ -30,11 +30,16 @@ def sign_in(actor: Actor, *, username: str, password: str, code: str) -> tuple[U
 
 
 def open_app(actor: Actor, user: User) -> str:
-    """Within a transaction, sign `user` in where the actor stands; return how the new token is spelled."""
+    """Within a transaction, sign `user` in where the actor stands; return how the new token is spelled.
+
+    Their other devices hear of an app that is new.
+    """
     newcomer = actor.acting_as(user.id, Role(user.role))
     api_tokens.end_oldest_apps(newcomer, user.id)
+    name = _app_name(actor)
+    device = devices.recognise_app(newcomer, user, name)
     row, spelled = api_tokens.issue(
-        newcomer, kind=TokenKind.SIGN_IN, name=_app_name(actor), acts_as=user, owner=user
+        newcomer, kind=TokenKind.SIGN_IN, name=name, acts_as=user, owner=user, device=device
     )
     audit.record(newcomer, audit.Action.LOGIN, subject=f"token:{row.id}", about=user.id)
     return spelled

@@ -17,7 +17,7 @@ from flask_babel import gettext as _
 from homechat import audit, clock
 from homechat.accounts import step_up
 from homechat.accounts.bearers import has_ended
-from homechat.accounts.models import User
+from homechat.accounts.models import Device, User
 from homechat.accounts.token_models import ApiToken, TokenKind
 from homechat.actor import Actor, Role
 from homechat.database import db, transaction
@@ -46,10 +46,11 @@ def issue(
     scopes: Iterable[Scope] = (),
     room_ids: list[int] | None = None,
     life: timedelta | None = None,
+    device: Device | None = None,
 ) -> tuple[ApiToken, str]:
     """Within a transaction, store a new token; return it and how it is spelled, which is known only now.
 
-    life: how long it works; None: until it is revoked.
+    life: how long it works; None: until it is revoked.  device: the app that signs in with it.
     Whoever calls has made sure that `owner` may have such a token.
     """
     secret, now = new_token(), clock.now()
@@ -65,6 +66,7 @@ def issue(
             room_ids=room_ids,
             created_at=now,
             expires_at=None if life is None else now + life,
+            device=device,
         )
         session.add(row)
         session.flush()

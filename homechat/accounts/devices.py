@@ -1,17 +1,21 @@
-"""The browsers that a person's account knows: who may try again where a stranger is locked out, and what is new."""
+"""The browsers and apps that an account knows: who may try again where a stranger is locked out, and what is new."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
+from sqlalchemy.orm import contains_eager
 
 from homechat import clock
+from homechat.accounts.bearers import has_ended
 from homechat.accounts.device_names import device_name
 from homechat.accounts.models import Device, LoginSession, User
+from homechat.accounts.token_models import ApiToken
 from homechat.actor import Actor
 from homechat.database import db, transaction
 from homechat.errors import Invalid, NotFound
 from homechat.realtime.events import DeviceAdded, announce, person_audience
+from homechat.security.tokens import digest_of, new_token
 from homechat.text import one_line
 
 DEVICE_NAME_MAX_CHARACTERS = 40
@@ -34,21 +38,38 @@ def recognise(actor: Actor, user: User) -> Device | None:
     if not actor.browser_digest:
         return None
     known = known_device(user.id, actor.browser_digest)
-    if known is not None:
-        return known
+    return known or _add(actor, user, actor.browser_digest, device_name(actor.user_agent))
+
+
+def recognise_app(actor: Actor, user: User, name: str) -> Device:
+    """Within a transaction, return the device of an app that `user` signs in with; the others hear of one that is new.
+
+    An app keeps no cookie. It is known by what it calls itself and where it is, if its person accepted such a one.
+    """
+    known = db.session.scalar(
+        sa.select(Device)
+        .join(ApiToken, ApiToken.device_id == Device.id)
+        .where(
+            ApiToken.created_by_id == user.id,
+            ApiToken.name == name,
+            ApiToken.last_used_address == actor.address,
+            Device.accepted_at.is_not(None),
+        )
+        .limit(1)
+    )
+    return known or _add(actor, user, digest_of(new_token()), name)
+
+
+def _add(actor: Actor, user: User, digest: str, name: str) -> Device:
     has_others = db.session.scalar(sa.select(Device.id).where(Device.user_id == user.id).limit(1)) is not None
     now = clock.now()
     device = Device(
-        user_id=user.id,
-        browser_digest=actor.browser_digest,
-        created_at=now,
-        accepted_at=None if has_others else now,
+        user_id=user.id, browser_digest=digest, created_at=now, accepted_at=None if has_others else now
     )
     with transaction() as session:
         session.add(device)
         session.flush()
         if has_others:
-            name = device_name(actor.user_agent)
             announce(
                 DeviceAdded(device_id=device.id, name=name, address=actor.address, at=clock.as_iso(now)),
                 person_audience(user.id),
@@ -94,6 +115,25 @@ def new_devices(actor: Actor) -> list[LoginSession]:
     )
     now = clock.now()
     return [row for row in rows if row.is_live(now) and row.device and may_answer_for(row.device, actor)]
+
+
+def new_apps(actor: Actor) -> list[ApiToken]:
+    """Return the apps that signed in as the actor, of which they have not said that they are theirs, and may."""
+    rows = db.session.scalars(
+        sa.select(ApiToken)
+        .join(ApiToken.device)
+        .options(contains_eager(ApiToken.device))
+        .where(
+            ApiToken.created_by_id == actor.person_id,
+            ApiToken.revoked_at.is_(None),
+            Device.accepted_at.is_(None),
+        )
+        .order_by(ApiToken.id.desc())
+    )
+    now = clock.now()
+    return [
+        row for row in rows if not has_ended(row, now) and row.device and may_answer_for(row.device, actor)
+    ]
 
 
 def may_answer_for(device: Device, actor: Actor) -> bool:

@@ -70,9 +70,9 @@ class User(Base):
 
 
 class Device(Base):
-    """One browser in which one person has signed in. It is known by a cookie of its own, which outlives signing out.
+    """One browser or app in which one person has signed in. A browser is known by a cookie that outlives signing out.
 
-    browser_digest: SHA-256 of that cookie; several people may sign in on the family's tablet.
+    browser_digest: SHA-256 of that cookie; several people may sign in on the family's tablet. An app has its own.
     name: what its owner calls it; empty: what it calls itself.
     accepted_at: when the person said, on a device that they knew or an older one, that it is theirs; None: not yet.
     """

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from homechat import clock
-from homechat.accounts.models import User
+from homechat.accounts.models import Device, User
 from homechat.database import Base, UtcDateTime
 
 
@@ -25,6 +25,7 @@ class ApiToken(Base):
 
     user: whom it acts as, its maker or a bot.  created_by: whose it is.  scopes: names of scopes, with spaces between.
     room_ids: the only rooms that exist for it; None: all that its person sees.  replaced_by_id: set by rotation.
+    device_id: the app that signed in with it; None: it was made by hand, or before apps were devices.
     """
 
     __tablename__ = "api_tokens"
@@ -44,9 +45,13 @@ class ApiToken(Base):
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_used_address: Mapped[str] = mapped_column(sa.String(64), default="")
     replaced_by_id: Mapped[int | None] = mapped_column(sa.ForeignKey("api_tokens.id"))
+    device_id: Mapped[int | None] = mapped_column(
+        sa.ForeignKey("devices.id", ondelete="SET NULL"), index=True
+    )
 
     user: Mapped[User] = relationship(foreign_keys=[user_id], lazy="joined", innerjoin=True)
     created_by: Mapped[User] = relationship(foreign_keys=[created_by_id], lazy="joined", innerjoin=True)
+    device: Mapped[Device | None] = relationship()
 
 
 class ApiReads(Base):

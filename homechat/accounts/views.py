@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Blueprint, jsonify, redirect, render_template, request, session, url_for
 from flask_login import current_user
@@ -44,9 +44,16 @@ class Device:
     device_id: int | None
 
 
+class NewDevice(NamedTuple):
+    """A browser or an app of which its person has not said that it is theirs."""
+
+    device_id: int | None
+    name: str
+
+
 @blueprint.app_context_processor
 def _news_for_every_page() -> dict[str, Any]:
-    return {"new_devices": lambda: [_device(row) for row in devices.new_devices(current_actor())]}
+    return {"new_devices": _new_devices}
 
 
 @blueprint.app_context_processor
@@ -186,6 +193,7 @@ def me_page(
         passkeys=passkeys.passkeys_of(person.id),
         devices=[_device(row) for row in sessions.devices_of(person.id)],
         apps=api_tokens.apps_of(current_actor()),
+        new_apps=devices.new_apps(current_actor()),
         timezones=timezones(),
         locales=list(LOCALES.items()),
         colors=range(COLOR_COUNT),
@@ -193,6 +201,12 @@ def me_page(
         errors=errors or {},
         saved=saved,
     )
+
+
+def _new_devices() -> list[NewDevice]:
+    actor = current_actor()
+    browsers = [NewDevice(row.device_id, _device(row).name) for row in devices.new_devices(actor)]
+    return browsers + [NewDevice(app.device_id, app.name) for app in devices.new_apps(actor)]
 
 
 def _device(row: LoginSession) -> Device:

@@ -19,6 +19,7 @@ from importlib import metadata
 from typing import Any
 
 from flask import Flask
+from flask_babel import force_locale
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import configure_mappers
 
@@ -26,6 +27,7 @@ from homechat import create_app, data_folder, locales, logs, paths, revisions
 from homechat.config import CannotStartError, Settings, prepare
 from homechat.serving import front, packet_guard, send_buffer, websocket_repairs
 from homechat.serving.strangers import Strangers
+from homechat.words import words
 
 log = logging.getLogger(__name__)
 
@@ -81,12 +83,16 @@ def open_house(settings: Settings, *, async_mode: str) -> House:
 def warm_up(app: Flask) -> None:
     """Do now what the first visitor would wait for, and everybody else with them: it holds up the loop.
 
-    A page that is shown for the first time costs the compilation of its templates, 10 ms each on a small box.
+    A page that is shown for the first time costs the compilation of its templates, 10 ms each on a small box, and
+    a language what is known of it.
     """
     for name in app.jinja_env.list_templates():
         app.jinja_env.get_template(name)
     configure_mappers()
     locales.timezones()
+    for code in locales.LOCALES:
+        with app.app_context(), force_locale(code):
+            words()
 
 
 def greet(house: House) -> None:
