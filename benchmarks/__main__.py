@@ -12,7 +12,18 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from benchmarks import attack, chatting, connections, fan_out, lockdown, pages, senders, signing_in, size
+from benchmarks import (
+    attack,
+    audit_log,
+    chatting,
+    connections,
+    fan_out,
+    lockdown,
+    pages,
+    senders,
+    signing_in,
+    size,
+)
 from benchmarks.figures import Figure, Limit, keep, rows, table
 from benchmarks.node import Node
 from benchmarks.processes import LOAD_CPU, SERVER_CPU, Missing, busy_seconds, cpu_seconds, pin
@@ -135,6 +146,11 @@ def _lockdown(is_quick: bool) -> list[Work]:
     return [_ours(lockdown.measure)]
 
 
+def _audit_log(is_quick: bool) -> list[Work]:
+    entries = audit_log.QUICK_ENTRIES if is_quick else audit_log.ENTRIES
+    return [_ours(partial(audit_log.measure, entries=entries))]
+
+
 def _ours(measure: Callable[[HomeChat], list[Figure]]) -> Work:
     """Return work that is for HomeChat alone."""
     return lambda server: measure(server) if isinstance(server, HomeChat) else []
@@ -149,6 +165,7 @@ SECTIONS: dict[str, Callable[[bool], list[Work]]] = {
     "chatting": _chatting,
     "signing-in": _signing_in,
     "lockdown": _lockdown,
+    "audit-log": _audit_log,
     "attack": lambda is_quick: [],
 }
 
