@@ -24,15 +24,11 @@ GENEROUS_LIMITS = {
 }
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_itemcollected(item: pytest.Item) -> None:
     """Keep the tests of a file on one worker: they share a server. Those of wide pages are many, and one more group."""
-    for item in items:
-        params = (
-            item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
-        )
-        is_wide = str(params.get("loaded", "")).endswith(" wide")
-        item.add_marker(pytest.mark.xdist_group(f"{item.location[0]}{' wide' if is_wide else ''}"))
+    callspec = getattr(item, "callspec", None)
+    is_wide = callspec is not None and str(callspec.params.get("loaded", "")).endswith(" wide")
+    item.add_marker(pytest.mark.xdist_group(f"{item.location[0]}{' wide' if is_wide else ''}"))
 
 
 @pytest.fixture(autouse=True)
