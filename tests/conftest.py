@@ -24,13 +24,6 @@ GENEROUS_LIMITS = {
 }
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Keep the tests of a file on one worker: they share a server. Those of wide pages are many, and one more group."""
-    callspec = getattr(item, "callspec", None)
-    is_wide = callspec is not None and str(callspec.params.get("loaded", "")).endswith(" wide")
-    item.add_marker(pytest.mark.xdist_group(f"{item.location[0]}{' wide' if is_wide else ''}"))
-
-
 @pytest.fixture(autouse=True)
 def _own_umask() -> Iterator[None]:
     """A house makes its process's files private; what the tests make after it stays as it was."""
