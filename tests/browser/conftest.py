@@ -12,6 +12,8 @@ from tests.browser.chromium import PROGRAM, open_chromium
 from tests.browser.windows import WAIT_MILLISECONDS, Windows, windows_of
 from tests.server_process import ServerProcess
 
+pytest.register_assert_rewrite("tests.browser.every_page")
+
 WindowsAt = Callable[[ServerProcess], Windows]
 
 

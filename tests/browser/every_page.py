@@ -1,4 +1,7 @@
-"""Every page, on a phone and on a wide screen, by day and by night: for every eye, every finger and every keyboard."""
+"""Every page by day and by night: for every eye, every finger and every keyboard.
+
+Phones and wide screens have a module each, which takes all of this: they are run side by side.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +12,12 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from flask import Flask
 from playwright.sync_api import Browser, Page
 
 from tests.browser.pages import VISITS, Places, open_places
 from tests.browser.windows import SIZES, Windows
 from tests.house import copy_house
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
-
-NOT_PAGES = {
-    "accounts.common_passwords",
-    *("pages.static_file", "pages.service_worker", "pages.manifest", "health.up", "health.health"),
-    *("messages.history", "messages.changes", "messages.sidebar_state"),
-}
 NARROW = {"width": 320, "height": 640}
 ZOOMED = {"width": 195, "height": 422}  # 390 by 844 at 200 %
 TABS = 25
@@ -45,7 +40,14 @@ def open_pages() -> OpenPages:
     return {}
 
 
-@pytest.fixture(scope="module", params=[f"{name} {size}" for name in VISITS for size in SIZES])
+def on(size: str, metafunc: pytest.Metafunc) -> None:
+    """Have a test that looks at a page look at every one, in a window of `size`."""
+    if "loaded" in metafunc.fixturenames:
+        pages = [f"{name} {size}" for name in VISITS]
+        metafunc.parametrize("loaded", pages, indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
 def loaded(
     request: pytest.FixtureRequest, places: Places, open_pages: OpenPages
 ) -> tuple[Page, str, list[str]]:
@@ -78,29 +80,6 @@ def as_it_was(page: Page, size: str) -> None:
     page.set_viewport_size(SIZES[size]["viewport"])
     page.emulate_media(color_scheme="light", reduced_motion="no-preference")
     page.evaluate("document.documentElement.dir = 'ltr'")
-
-
-# Guards
-
-
-def test_the_list_of_pages_is_complete(places: Places) -> None:
-    assert pages_of(places.house.app) == {visit.endpoint for visit in VISITS.values()} - {""}
-
-
-def test_the_watch_notices_what_it_is_there_for(places: Places, chromium: Browser) -> None:
-    watched = Windows(chromium, places.windows.server)
-    page = watched(None)
-    page.goto("/sign-in")
-    page.evaluate("document.body.setAttribute('style', 'color: red')")
-    page.evaluate("setTimeout(() => { throw new Error('oh') })")
-    page.context.route("https://elsewhere.example/", lambda route: route.fulfill(body="hello"))
-    page.evaluate("location = 'https://elsewhere.example/'")
-    page.wait_for_url("https://elsewhere.example/")
-    troubles = " ".join(watched.troubles())
-    watched.close()
-
-    for words in ("Content Security Policy", "uncaught: oh", "request to another host"):
-        assert words in troubles
 
 
 # Every page
@@ -161,12 +140,6 @@ def test_nothing_moves_for_those_who_want_no_motion(page: Page) -> None:
     assert page.evaluate(MOVING) != [] or "doorstep" in page.content(), "there is motion to be switched off"
     page.emulate_media(reduced_motion="reduce")
     assert page.evaluate(MOVING) == []
-
-
-def pages_of(app: Flask) -> set[str]:
-    """Return the endpoints that show a page when asked for one; the API shows none."""
-    asked = {rule.endpoint for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ())}
-    return {endpoint for endpoint in asked - NOT_PAGES if not endpoint.startswith("api.")}
 
 
 def found_by_axe(page: Page, rules: list[str] | None = None) -> list[str]:
