@@ -69,7 +69,10 @@ def begin_enrolment(user: User) -> HalfWay:
 
 
 def second_step(actor: Actor, secret: str, code: str) -> Admitted:
-    """Take a code of the app, or a recovery code. Raises Unauthenticated when it is wrong, or came too late."""
+    """Take a code of the app, or a recovery code.
+
+    Raises Unauthenticated when it is wrong, or came too late; LockedDown for who has to wait; TooMany.
+    """
     limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
     user_id = challenges.posed(secret, Purpose.SECOND_STEP).user_id
     if user_id is None:
@@ -95,7 +98,7 @@ def ask_for_passkey(actor: Actor) -> passkey_answers.Question:
 def sign_in_with_passkey(actor: Actor, secret: str, response: str) -> Admitted:
     """Take a passkey's answer in place of name, password and second step.
 
-    Raises Unauthenticated with one sentence for every cause, or when it came too late; Waiting; TooMany.
+    Raises Unauthenticated with one sentence for every cause, or when it came too late; Waiting; LockedDown; TooMany.
     """
     limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
     answer = passkey_answers.read(challenges.posed(secret, Purpose.PASSKEY_SIGN_IN), response)
@@ -131,7 +134,7 @@ def ask_for_second_passkey(actor: Actor, secret: str) -> passkey_answers.Questio
 
 
 def second_step_with_passkey(actor: Actor, secret: str, response: str) -> Admitted:
-    """Take a passkey's answer in place of a code. Raises Unauthenticated when it is wrong, or came too late."""
+    """Do as `second_step` for a passkey's answer in place of a code."""
     limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
     answer = passkey_answers.read(challenges.posed(secret, Purpose.SECOND_STEP), response)
     with transaction() as session:
@@ -156,13 +159,14 @@ def whose_enrolment(secret: str) -> User:
 
 
 def enrol(actor: Actor, secret: str, code: str, *, sealed: str) -> Admitted:
-    """Set up the second step that the house wants, and come in. Raises Invalid for a wrong code, Unauthenticated.
+    """Set up the second step that the house wants, and come in.
 
     sealed: what the app was given, of `two_factor.setup_for`.
+    Raises Invalid for a wrong code, Unauthenticated, TooMany; LockedDown, and then nothing is set up, because the
+    recovery codes would never be shown.
     """
     limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
     user = whose_enrolment(secret)
-    lockdown.refuse(Role(user.role))  # Before anything is set up: their recovery codes would never be shown.
     newcomer = actor.acting_as(user.id, Role(user.role))
     codes = recovery_codes.new_codes()
     rows = recovery_codes.hashed(codes)
@@ -179,7 +183,7 @@ def ask_to_make_passkey(actor: Actor, secret: str) -> passkey_answers.Question:
 
 
 def enrol_with_passkey(actor: Actor, secret: str, response: str) -> Admitted:
-    """Do as `enrol` with a new passkey as the second step. Raises Invalid, Unauthenticated."""
+    """Do as `enrol` with a new passkey as the second step."""
     limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
     user = whose_enrolment(secret)
     made = passkeys.read(challenges.posed(secret, Purpose.ENROLMENT), response)
