@@ -14,7 +14,7 @@ from homechat.database import transaction
 from homechat.errors import Forbidden, Invalid, NotFound
 from homechat.household.founding import checked_house_name
 from homechat.locales import LOCALES
-from homechat.security.policy import HouseRight, house_right
+from homechat.security.policy import HouseRight, may_in_house
 from homechat.settings import Setting
 
 YES_AND_NO = {
@@ -63,7 +63,7 @@ def set_from_text(actor: Actor, key: str, text: str) -> str:
     Raises NotFound where there is no such setting, or it is not for people to change, Invalid for a value that does
     not do, and Forbidden without the right.
     """
-    if not (actor.is_trusted_operator or house_right(actor.role, HouseRight.CHANGE_SETTINGS)):
+    if not may_in_house(actor, HouseRight.CHANGE_SETTINGS):
         raise Forbidden(_("Only those who run the house may do that."))
     setting = next((each for each in settings.PUBLIC_SETTINGS if each.key == key), None)
     if setting is None:

@@ -20,7 +20,7 @@ from homechat.errors import Forbidden, Invalid
 from homechat.lockdown import InForce, Kind, Lockdown
 from homechat.realtime import revocation
 from homechat.realtime.models import LiveSocketRow
-from homechat.security.policy import HouseRight, house_right
+from homechat.security.policy import HouseRight, may_in_house
 from homechat.text import one_line
 
 LOCKDOWN_HOURS = (1, 30 * 24)
@@ -261,9 +261,7 @@ def _count(query: sa.SelectBase) -> int:
 
 
 def _check_right(actor: Actor) -> None:
-    if actor.is_trusted_operator:
-        return
-    if not house_right(actor.role, HouseRight.LOCK_DOWN):
+    if not may_in_house(actor, HouseRight.LOCK_DOWN):
         raise Forbidden(_("Only an admin can close the house."))
     step_up.require(actor)
 
