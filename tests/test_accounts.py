@@ -17,6 +17,7 @@ from argon2 import PasswordHasher
 from homechat import clock
 from homechat.accounts.models import LoginSession, Standing, User
 from homechat.database import transaction
+from homechat.security import passwords
 from homechat.security.tokens import digest_of
 from homechat.serving import front
 from tests.conftest import close
@@ -375,6 +376,24 @@ def test_a_hash_of_older_parameters_is_made_anew_at_sign_in(house: House) -> Non
     assert renewed.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert sign_in(house.client(), "ben").status_code == 302
     assert house.person("ben").password_hash == renewed, "a hash of today's parameters stays"
+
+
+def test_a_password_chosen_while_the_old_ones_hash_is_made_anew_stays(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(house, "ben", password_hash=PasswordHasher(time_cost=1, memory_cost=64).hash(PASSWORD))
+    hash_password = passwords.hash_password
+
+    def chosen_meanwhile(password: str) -> str:
+        change(house, "ben", password_hash=hash_password(NEW_PASSWORD))
+        return hash_password(password)
+
+    monkeypatch.setattr(passwords, "hash_password", chosen_meanwhile)
+    sign_in(house.client(), "ben")
+    monkeypatch.undo()
+
+    assert sign_in(house.client(), "ben", NEW_PASSWORD).status_code == 302
+    assert sign_in(house.client(), "ben").status_code == 401
 
 
 # limits

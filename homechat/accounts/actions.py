@@ -8,7 +8,6 @@ import zlib
 from dataclasses import dataclass
 from zoneinfo import available_timezones
 
-import sqlalchemy as sa
 from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
@@ -116,8 +115,10 @@ def change_password(actor: Actor, *, current: str, new: str) -> str:
     except Invalid as error:
         raise Invalid(error.message, fields={"password": error.message}) from error
     password_hash = passwords.hash_password(new)
-    with transaction():
-        _store_password_hash(user.id, password_hash)
+    with transaction() as session:
+        user = session.get_one(User, user.id)
+        user.password_hash = password_hash
+        session.flush()
         sentence = _("The password was changed. Please sign in again.")
         sessions.revoke_all(actor, user.id, reason="password_changed", sentence=sentence)
         api_tokens.end_tokens(actor, user.id)
@@ -171,11 +172,6 @@ def check_new_password(password: str, username: str, *, house_name: str = "") ->
         at_least=configured.password_characters_min,
         at_most=configured.password_characters_max,
     )
-
-
-def _store_password_hash(user_id: int, password_hash: str) -> None:
-    with transaction() as session:
-        session.execute(sa.update(User).where(User.id == user_id).values(password_hash=password_hash))
 
 
 def _taken() -> Conflict:

@@ -241,7 +241,7 @@ def _check_password(actor: Actor, username: str, password: str) -> User:
         raise refusal or _refusal()
     lockdown.refuse(Role(user.role))
     if stored is not None and passwords.needs_rehash(stored):
-        _store_password_hash(user.id, passwords.hash_password(password))
+        _replace_password_hash(user.id, stored, passwords.hash_password(password))
     return user
 
 
@@ -279,9 +279,11 @@ def _admit(actor: Actor, user: User) -> Admitted:
         return Admitted(user, sessions.open_session(actor, user))
 
 
-def _store_password_hash(user_id: int, password_hash: str) -> None:
+def _replace_password_hash(user_id: int, stored: str, renewed: str) -> None:
+    """Store the same password's newer hash, unless somebody has chosen another password while it was made."""
+    is_still_theirs = sa.and_(User.id == user_id, User.password_hash == stored)
     with transaction() as session:
-        session.execute(sa.update(User).where(User.id == user_id).values(password_hash=password_hash))
+        session.execute(sa.update(User).where(is_still_theirs).values(password_hash=renewed))
 
 
 def _has_to_wait() -> Waiting:
