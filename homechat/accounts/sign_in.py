@@ -236,7 +236,7 @@ def _check_password(actor: Actor, username: str, password: str) -> User:
     user = person_named(name)
     stored = user.password_hash if user is not None else None
     is_right = passwords.verify_password(stored, password)
-    refusal = _judge(actor, user, is_right=is_right)
+    refusal = _judge(actor, user, stored, is_right=is_right)
     if refusal is not None or user is None:
         raise refusal or _refusal()
     lockdown.refuse(Role(user.role))
@@ -245,12 +245,16 @@ def _check_password(actor: Actor, username: str, password: str) -> User:
     return user
 
 
-def _judge(actor: Actor, user: User | None, *, is_right: bool) -> HomeChatError | None:
-    """Write down how it went, in one transaction whatever it was, and return the refusal if there is to be one."""
+def _judge(actor: Actor, user: User | None, stored: str | None, *, is_right: bool) -> HomeChatError | None:
+    """Write down how it went, in one transaction whatever it was, and return the refusal if there is to be one.
+
+    stored: the hash that was checked, slowly; who has another password by now has shut the old one out.
+    """
     with transaction() as session:
         # All is asked for, whatever is wrong: time must tell no more than words do.
         user_id = user.id if user is not None else lockout.NOBODY
         user, is_locked_out = session.get(User, user_id), lockout.is_locked_out(actor, user_id)
+        is_right = is_right and user is not None and user.password_hash == stored
         if user is not None and is_right and not is_locked_out and _is_let_in(user):
             return None
         if user is not None and is_right and _waits(actor, user):
