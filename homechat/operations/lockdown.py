@@ -12,8 +12,9 @@ from flask_babel import gettext as _
 
 from homechat import audit, clock, lockdown
 from homechat.accounts import sessions, step_up
+from homechat.accounts.bearers import is_live_app_at
 from homechat.accounts.models import LoginSession, Standing, User
-from homechat.accounts.token_models import ApiToken, TokenKind
+from homechat.accounts.token_models import ApiToken
 from homechat.actor import Actor, Role
 from homechat.database import db, transaction
 from homechat.errors import Forbidden, Invalid
@@ -232,7 +233,7 @@ def _signed_in(actor: Actor) -> int:
 
 
 def _apps() -> sa.Select[int]:
-    return sa.select(ApiToken.id).where(ApiToken.kind == TokenKind.SIGN_IN, ApiToken.revoked_at.is_(None))
+    return sa.select(ApiToken.id).where(is_live_app_at(clock.now()))
 
 
 def _sessions() -> sa.Select[int]:
