@@ -1,4 +1,4 @@
-"""The settings of the household as the operator sees and changes them: by name, as text."""
+"""The settings of the household as every door shows and changes them: by name, as text or as plain values."""
 
 from __future__ import annotations
 

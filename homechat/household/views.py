@@ -1,4 +1,4 @@
-"""Founding, inviting and joining: pages."""
+"""Founding, inviting and joining, and one's own history: pages. Tokens are in token_views.py."""
 
 from __future__ import annotations
 
