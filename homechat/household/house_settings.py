@@ -67,7 +67,7 @@ def set_from_text(actor: Actor, key: str, text: str) -> str:
         raise Forbidden(_("Only those who run the house may do that."))
     setting = next((each for each in settings.PUBLIC_SETTINGS if each.key == key), None)
     if setting is None:
-        raise NotFound(_("There is no setting of this name. See them all with: flask house show"))
+        raise NotFound(_("There is no setting of this name. docs/settings.md has them all."))
     value = _value(setting, text.strip())
     settings.change(actor, setting, value)
     return _as_text(value)
