@@ -17,6 +17,7 @@ from argon2 import PasswordHasher
 from homechat import clock
 from homechat.accounts.models import LoginSession, Standing, User
 from homechat.database import transaction
+from homechat.security import passwords
 from homechat.security.tokens import digest_of
 from homechat.serving import front
 from tests.conftest import close
@@ -375,6 +376,50 @@ def test_a_hash_of_older_parameters_is_made_anew_at_sign_in(house: House) -> Non
     assert renewed.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
     assert sign_in(house.client(), "ben").status_code == 302
     assert house.person("ben").password_hash == renewed, "a hash of today's parameters stays"
+
+
+def with_another_password_meanwhile(house: House, name: str, act: Callable[[], Any]) -> Any:
+    """Have Ben choose another password just before the slow function `name` of passwords.py ends."""
+    slow, another = getattr(passwords, name), passwords.hash_password(NEW_PASSWORD)
+
+    def meanwhile(*arguments: Any) -> Any:
+        result = slow(*arguments)
+        change(house, "ben", password_hash=another)
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, name, meanwhile)
+        return act()
+
+
+def test_an_old_password_that_is_being_checked_opens_nothing_any_more(house: House) -> None:
+    browser, stranger = house.client("ben"), house.client()
+    here = {"current_password": PASSWORD}
+    refused = with_another_password_meanwhile(house, "verify_password", lambda: sign_in(stranger, "ben"))
+    assert refused.status_code == 401
+    assert not is_signed_in(stranger)
+    change(house, "ben", password_hash=passwords.hash_password(PASSWORD))
+    refused = with_another_password_meanwhile(
+        house, "verify_password", lambda: browser.post("/confirm", here, form_on="/confirm")
+    )
+    assert refused.status_code == 422
+    change(house, "ben", password_hash=passwords.hash_password(PASSWORD))
+    refused = with_another_password_meanwhile(
+        house,
+        "hash_password",
+        lambda: browser.post("/me/password", {**here, "password": "a third one, mine"}),
+    )
+    assert field_errors(refused) == {"current_password": "That is not your current password."}
+    assert sign_in(house.client(), "ben", NEW_PASSWORD).status_code == 302
+
+
+def test_a_password_chosen_while_the_old_ones_hash_is_made_anew_stays(house: House) -> None:
+    change(house, "ben", password_hash=PasswordHasher(time_cost=1, memory_cost=64).hash(PASSWORD))
+
+    with_another_password_meanwhile(house, "hash_password", lambda: sign_in(house.client(), "ben"))
+
+    assert sign_in(house.client(), "ben", NEW_PASSWORD).status_code == 302
+    assert sign_in(house.client(), "ben").status_code == 401
 
 
 # limits

@@ -27,6 +27,7 @@ from homechat.errors import Forbidden, NotFound
 from homechat.household.accounts import account, accounts
 from homechat.household.log_reading import read_log
 from homechat.lockdown import Kind, Lockdown, in_force
+from homechat.operations.lockdown import sign_everybody_out
 from homechat.operations.lockdown import start as lock_down
 from homechat.operations.overview import overview
 from homechat.security.policy import RoomKind
@@ -300,6 +301,29 @@ def test_each_act_through_the_page_is_done_and_written_down(
     assert after.role == ("guest" if act == "role" else "member")
     assert after.standing == ("locked" if act == "lock" else "active")
     assert (after.two_factor_since is None) is (act == "reset-two-factor")
+
+
+def test_somebody_who_is_in_an_app_only_is_signed_out_there_too(house: House) -> None:
+    ada, app = house.client("ada"), Program(house)
+    assert f"{person(house)}/sign-out" not in ada.get(person(house)).text
+    assert app.sign_in("ben").status_code == 200
+    page = ada.get(person(house)).text
+    assert "1 program of theirs is signed in." in page
+    assert f"{person(house)}/sign-out" in page
+
+    ada.post(f"{person(house)}/sign-out")
+
+    assert app.get("/me").status_code == 401
+    assert "Not signed in anywhere." in ada.get(person(house)).text
+
+
+def test_an_app_that_nobody_used_for_90_days_is_signed_in_no_more(house: House) -> None:
+    assert Program(house).sign_in("ben").status_code == 200
+    ada = house.actor("ada")
+    for days, apps in ((89, 1), (90, 0)):
+        with clock.moved(timedelta(days=days)):
+            assert house.act(account, ada, house.id_of("ben")).apps == apps
+            assert house.act(sign_everybody_out, Actor.operator(), dry_run=True)[0] == apps
 
 
 def test_a_locked_person_is_unlocked_and_so_is_one_who_was_guessed_at(house: House) -> None:

@@ -520,11 +520,13 @@ def test_an_app_that_signed_in_stands_on_ones_own_page_and_is_signed_out_there(h
     with house.rows() as session:
         token_id = session.scalars(sa.select(ApiToken.id)).one()
     assert f"/me/tokens/{token_id}/revoke" in gus.get("/me").text
+    assert "/me/devices/revoke-others" in gus.get("/me").text, "all others, be they apps"
 
     assert gus.post(f"/me/tokens/{token_id}/revoke").location == "/me?saved=device"
 
     assert app.get("/me").status_code == 401
     assert f"/me/tokens/{token_id}/revoke" not in gus.get("/me").text
+    assert "/me/devices/revoke-others" not in gus.get("/me").text
 
 
 # the shell

@@ -90,9 +90,9 @@ def test_whether_members_make_rooms_is_switched_on_and_off(house: House, word: s
         (
             "setup_token_digest",
             "0" * 64,
-            "There is no setting of this name. See them all with: flask house show",
+            "There is no setting of this name. docs/settings.md has them all.",
         ),
-        ("house_pets", "otter", "There is no setting of this name. See them all with: flask house show"),
+        ("house_pets", "otter", "There is no setting of this name. docs/settings.md has them all."),
     ],
 )
 def test_what_does_not_do_is_refused_with_a_sentence_and_changes_nothing(

@@ -32,6 +32,7 @@ from homechat.security.policy import (
     Scope,
     room_rights,
 )
+from tests.house import House
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -305,6 +306,25 @@ def test_the_threats_document_has_every_row_and_what_holds_it() -> None:
         for file, test in named:
             code = (ROOT / "tests" / file).read_text(encoding="utf-8")
             assert f"def {test}(" in code, f"{row} names {test}, which is not in {file}"
+
+
+# links
+
+
+def test_no_path_with_a_secret_in_it_is_in_a_proxys_log(house: House) -> None:
+    secret = {
+        rule.rule.partition("<token>")[0]
+        for rule in house.app.url_map.iter_rules()
+        if "token" in rule.arguments
+    }
+    assert secret >= {"/join/", "/reset/"}  # Guard: that is how such routes are found.
+
+    routers = (ROOT / "deploy/traefik/dynamic/homechat.yml").read_text(encoding="utf-8")
+    unlogged = re.search(r"rule: (.+)\n.*\n.*\n +observability: {accessLogs: false}", routers)
+    assert unlogged is not None
+    assert set(re.findall(r"PathPrefix\(`([^`]+)`\)", unlogged[1])) == secret
+    (advice,) = re.findall(r"- Keep query strings[^:]+:", section("install.md"))
+    assert set(re.findall(r"`(/[^`]+)`", advice)) == secret
 
 
 # places

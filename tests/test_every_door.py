@@ -168,7 +168,7 @@ API: dict[str, str] = {
     "api.server_info": "nothing",
     "api.me": "token",
     "api.sign_out": "token",
-    "api.users": "read_audit_log",
+    "api.users": "manage_people",
     "api.audit_log": "read_audit_log",
     "api.all_settings": "change_settings",
     "api.set_settings": "change_settings",

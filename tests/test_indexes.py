@@ -12,13 +12,16 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
-from homechat import audit, clock
+from homechat import audit, clock, settings
 from homechat.accounts import sessions
+from homechat.accounts.actions import NewPerson
 from homechat.accounts.models import LoginSession
 from homechat.accounts.queries import person_named
 from homechat.actor import Actor, Door, Role
 from homechat.database import transaction
 from homechat.household.invitations import arrivals_by_invitation, invite, open_invitation
+from homechat.household.joining import join_house
+from homechat.household.people import change_role
 from homechat.messages.actions import mark_read, send_message
 from homechat.messages.history import changes_after, page_before, reads_of
 from homechat.messages.models import Message
@@ -36,7 +39,7 @@ from homechat.rooms.queries import (
     room_ids_of,
 )
 from homechat.security.policy import RoomRight
-from tests.house import House
+from tests.house import PASSWORD, House
 
 LARGE = ("messages", "memberships", "login_sessions", "audit_logs", "invitations")
 WHOLE_TABLE = re.compile(rf"SCAN ({'|'.join(LARGE)})\b")
@@ -182,3 +185,41 @@ def test_a_question_without_an_index_would_be_noticed(busy: House) -> None:
             session.scalars(sa.select(LoginSession.id).where(LoginSession.address == "x")).all()
 
     assert [WHOLE_TABLE.search(plan) is not None for _, plan in plans(busy, ask)] == [True, True]
+
+
+# and no longer list more of them
+
+
+def another_device(house: House, number: int) -> None:
+    house.client("ada")
+
+
+def another_admin(house: House, number: int) -> None:
+    house.act(change_role, Actor.operator(), house.id_of(["ben", "cleo"][number]), Role.ADMIN)
+
+
+def another_newcomer(house: House, number: int) -> None:
+    for setting in (settings.SIGN_UP_OPEN, settings.NEWCOMERS_WAIT):
+        house.act(settings.change, Actor.operator(), setting, True)
+    _row, link = house.act(invite, house.actor("ada"), role=Role.MEMBER, room_ids=[house.home().id])
+    new = NewPerson(f"nora_{number}", "Nora", PASSWORD)
+    house.act(join_house, Actor.stranger(door=Door.PAGE), new, invitation=link)
+
+
+@pytest.mark.parametrize(
+    ("path", "another"),
+    [("/me", another_device), ("/admin/people", another_admin), ("/admin/people", another_newcomer)],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_longer_list_asks_no_more(house: House, path: str, another: Callable[[House, int], None]) -> None:
+    def asked() -> int:
+        browser.get(path)  # The first time after a while notes who is here.
+        with statements(house) as seen:
+            assert browser.get(path).status_code == 200
+        return len(seen)
+
+    browser = house.client("ada")
+    another(house, 0)
+    before = asked()
+    another(house, 1)
+    assert asked() == before

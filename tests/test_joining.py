@@ -107,6 +107,7 @@ def test_nobody_joins_a_house_that_is_not_founded_whatever_its_settings_say(tmp_
 
     assert empty.client().get("/join").status_code == 403
     assert sign_up(empty).status_code == 403
+    assert Program(empty).get("/server_info").json["sign_up_open"] is False, "no door may promise it"
 
     with empty.rows() as session:
         assert session.scalars(sa.select(User.id)).all() == []

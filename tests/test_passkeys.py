@@ -22,6 +22,8 @@ from homechat.accounts.models import Standing
 from homechat.accounts.proof_models import Passkey, Purpose
 from homechat.actor import Actor, Door
 from homechat.errors import Unauthenticated
+from homechat.lockdown import Kind
+from homechat.operations.lockdown import start
 from tests.authenticator import Authenticator, base64url, from_base64url, give_passkey, row_of
 from tests.conftest import close
 from tests.house import PASSWORD, Browser, House, copy_house, next_code
@@ -421,6 +423,31 @@ def test_somebody_who_waits_to_be_let_in_is_told_so(house: House) -> None:
     reply = come_in_with(mine, house.client())
     assert reply.status_code == 403
     assert "waiting for whoever runs the house" in reply.text
+
+
+def test_who_has_to_wait_in_a_lockdown_reads_why_and_until_when(house: House) -> None:
+    mine = give_passkey(house, "ben")
+    use_as_second_step(house, "ben")
+    half_way = knock(house)
+    house.act(start, Actor.operator(), Kind.USERS, reason="A stolen phone")
+    for browser, come in ((house.client(), come_in_with), (half_way, answer_with)):
+        reply = come(mine, browser)
+        assert reply.status_code == 423
+        assert "A stolen phone" in reply.text
+        assert "It opens again by itself" in reply.text
+        assert not is_signed_in(browser)
+
+
+def test_nothing_is_set_up_with_a_passkey_in_a_lockdown(house: House) -> None:
+    want_of(house, "everybody")
+    browser, mine = knock(house), Authenticator()
+    answer = mine.make(options_at(browser, "/sign-in/set-up/passkey", "/sign-in/set-up"))
+    house.act(start, Actor.operator(), Kind.USERS, reason="A stolen phone")
+    reply = browser.post("/sign-in/set-up/passkey", {"passkey": answer}, form_on="/sign-in/set-up")
+    assert reply.status_code == 423
+    assert "A stolen phone" in reply.text
+    assert house.person("ben").two_factor_since is None
+    assert house.act(passkeys.passkeys_of, house.id_of("ben")) == []
 
 
 def test_wrong_answers_count_as_failures_and_lock(house: House) -> None:

@@ -7,7 +7,6 @@ import re
 import zlib
 from dataclasses import dataclass
 
-import sqlalchemy as sa
 from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
@@ -15,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from homechat import audit, settings
 from homechat.accounts import api_tokens, challenges, sessions
 from homechat.accounts.models import COLOR_COUNT, Standing, User
-from homechat.accounts.proof import check_password
+from homechat.accounts.proof import check_password, not_the_current_password
 from homechat.accounts.queries import person_named
 from homechat.accounts.revoking import end_reset_links
 from homechat.accounts.signals import person_changed
@@ -109,14 +108,19 @@ def change_password(actor: Actor, *, current: str, new: str) -> str:
     Raises Invalid, naming the field.
     """
     user = db.session.get_one(User, actor.person_id)
+    stored = user.password_hash
     check_password(actor, user, current)
     try:
         check_new_password(new, user.username)
     except Invalid as error:
         raise Invalid(error.message, fields={"password": error.message}) from error
     password_hash = passwords.hash_password(new)
-    with transaction():
-        _store_password_hash(user.id, password_hash)
+    with transaction() as session:
+        user = session.get_one(User, user.id)
+        if user.password_hash != stored:  # Whoever was faster, with a reset link say, has the last word.
+            raise not_the_current_password()
+        user.password_hash = password_hash
+        session.flush()
         sentence = _("The password was changed. Please sign in again.")
         sessions.revoke_all(actor, user.id, reason="password_changed", sentence=sentence)
         api_tokens.end_tokens(actor, user.id)
@@ -170,11 +174,6 @@ def check_new_password(password: str, username: str, *, house_name: str = "") ->
         at_least=configured.password_characters_min,
         at_most=configured.password_characters_max,
     )
-
-
-def _store_password_hash(user_id: int, password_hash: str) -> None:
-    with transaction() as session:
-        session.execute(sa.update(User).where(User.id == user_id).values(password_hash=password_hash))
 
 
 def _taken() -> Conflict:

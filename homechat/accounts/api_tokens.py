@@ -24,7 +24,7 @@ from homechat.database import db, transaction
 from homechat.errors import Conflict, Forbidden, Invalid, NotFound
 from homechat.realtime import revocation
 from homechat.security import limits
-from homechat.security.policy import HouseRight, Scope, house_right
+from homechat.security.policy import HouseRight, Scope, house_right, may_in_house
 from homechat.security.tokens import digest_of, new_token
 from homechat.text import one_line
 
@@ -201,7 +201,7 @@ def apps_of(actor: Actor) -> list[ApiToken]:
 
 def all_tokens(actor: Actor) -> list[ApiToken]:
     """Return everybody's tokens that have not ended, the newest first. Raises Forbidden without the right."""
-    if not _may_manage(actor):
+    if not may_in_house(actor, HouseRight.MANAGE_TOKENS):
         raise Forbidden(_("Only those who run the house may do that."))
     return _not_ended(sa.select(ApiToken))
 
@@ -210,7 +210,7 @@ def check_may_make(actor: Actor) -> None:
     """Raise Forbidden unless the actor may have tokens. No token makes another one."""
     if actor.token_id is not None:
         raise Forbidden(_("A token can't make tokens. Sign in to a browser for that."))
-    if not (actor.is_trusted_operator or house_right(actor.role, HouseRight.MAKE_TOKENS)):
+    if not may_in_house(actor, HouseRight.MAKE_TOKENS):
         raise Forbidden(_("Tokens are for people of the house."))
 
 
@@ -231,18 +231,16 @@ def checked_name(name: str) -> str:
 
 
 def _own(actor: Actor, token_id: int, *, may_manage: bool = False) -> ApiToken:
-    """Return a token that has not ended: the actor's own. The operator has everybody's."""
+    """Return a token that has not ended: the actor's own. The operator has everybody's.
+
+    may_manage: anybody's for who manages tokens, too. Raises NotFound.
+    """
     row = db.session.get(ApiToken, token_id) if 0 < token_id < 2**63 else None
-    has_it = row is not None and (
-        actor.is_trusted_operator or row.created_by_id == actor.user_id or (may_manage and _may_manage(actor))
-    )
+    manages = actor.is_trusted_operator or (may_manage and may_in_house(actor, HouseRight.MANAGE_TOKENS))
+    has_it = row is not None and (manages or row.created_by_id == actor.user_id)
     if row is None or not has_it or has_ended(row, clock.now()):
         raise NotFound(_("There is no such token."))
     return row
-
-
-def _may_manage(actor: Actor) -> bool:
-    return actor.is_trusted_operator or house_right(actor.role, HouseRight.MANAGE_TOKENS)
 
 
 def _apps(user_id: int) -> sa.Select[ApiToken]:

@@ -17,7 +17,7 @@ from homechat import clock
 from homechat.accounts.models import User
 from homechat.accounts.token_models import ApiToken, TokenKind
 from homechat.actor import Actor, Door, Role
-from homechat.database import db, transaction
+from homechat.database import UtcDateTime, db, transaction
 from homechat.errors import Unavailable
 from homechat.security.policy import SCOPES, HouseRight, Scope, house_right
 from homechat.security.tokens import digest_of
@@ -66,6 +66,14 @@ def has_ended(row: ApiToken, at: datetime) -> bool:
     if row.revoked_at is not None or (row.expires_at is not None and at >= row.expires_at):
         return True
     return row.kind == TokenKind.SIGN_IN and at - (row.last_used_at or row.created_at) >= SIGN_IN_IDLE
+
+
+def is_live_app_at(at: datetime) -> sa.ColumnElement[bool]:
+    """Return the condition that a token is a sign-in that has not ended by the moment `at`, see `has_ended`."""
+    last_used_at = sa.func.coalesce(ApiToken.last_used_at, ApiToken.created_at, type_=UtcDateTime)
+    return sa.and_(
+        ApiToken.kind == TokenKind.SIGN_IN, ApiToken.revoked_at.is_(None), last_used_at > at - SIGN_IN_IDLE
+    )
 
 
 def scopes_now(row: ApiToken) -> frozenset[Scope]:

@@ -12,8 +12,7 @@ from homechat.accounts.queries import person_named
 from homechat.actor import Actor, Role
 from homechat.database import transaction
 
-USERNAME_MAX_CHARACTERS = 30
-NAME_TO_BUILD_ON_MAX_CHARACTERS = 24  # Leaves room for a number.
+NAME_TO_BUILD_ON_MAX_CHARACTERS = 24  # Of 30 that a username may have: leaves room for a number.
 
 
 def make_bot(actor: Actor, name: str) -> User:

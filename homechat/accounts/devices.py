@@ -105,7 +105,8 @@ def new_devices(actor: Actor) -> list[LoginSession]:
     """Return where the actor is signed in on a device that they have not said is theirs, and for which they may."""
     rows = db.session.scalars(
         sa.select(LoginSession)
-        .join(Device, LoginSession.device_id == Device.id)
+        .join(LoginSession.device)
+        .options(contains_eager(LoginSession.device))
         .where(
             LoginSession.user_id == actor.person_id,
             LoginSession.revoked_at.is_(None),

@@ -57,24 +57,33 @@ def check_passkey(actor: Actor, secret: str, response: str) -> None:
 def check_password(actor: Actor, user: User, password: str) -> None:
     """Check the password alone. Raises Invalid, naming the field; counts failures."""
     limits.spend(limits.SIGN_IN, actor.address, user.username)
-    is_right = passwords.verify_password(user.password_hash, password)
+    stored = user.password_hash
+    is_right = passwords.verify_password(stored, password)
     with transaction() as session:
         user = session.get_one(User, user.id)
-        is_right = is_right and not lockout.is_locked_out(actor, user.id)
+        # Slow as checking is, somebody may have shut the old password out meanwhile.
+        is_right = is_right and user.password_hash == stored and not lockout.is_locked_out(actor, user.id)
         if is_right:
             return
         lockout.note_failure(actor, user, audit.Action.LOGIN_FAILED)
+    raise not_the_current_password()
+
+
+def not_the_current_password() -> Invalid:
+    """Return the refusal of a password that is not, or not any more, the one somebody has."""
     sentence = _("That is not your current password.")
-    raise Invalid(sentence, fields={"current_password": sentence})
+    return Invalid(sentence, fields={"current_password": sentence})
 
 
 def check_proof(actor: Actor, user: User, *, password: str, code: str) -> None:
     """Check the password, and the code where a second step is on. Raises Invalid, naming the field; counts failures."""
     limits.spend(limits.SIGN_IN, actor.address, user.username)
-    is_right = passwords.verify_password(user.password_hash, password)
+    stored = user.password_hash
+    is_right = passwords.verify_password(stored, password)
     digest = recovery_codes.digest_for(user.id, code) if is_right else ""
     with transaction() as session:
         user = session.get_one(User, user.id)
+        is_right = is_right and user.password_hash == stored
         wrong = _what_is_wrong(actor, user, is_right=is_right, code=code, recovery_digest=digest)
         if wrong:
             is_code = wrong == "code"

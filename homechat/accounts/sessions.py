@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from flask import current_app
 from flask_babel import gettext as _
+from sqlalchemy.orm import joinedload
 
 from homechat import audit, clock
 from homechat.accounts import api_tokens, challenges
@@ -120,9 +121,11 @@ def devices_of(user_id: int) -> list[LoginSession]:
     rows = db.session.scalars(
         sa.select(LoginSession)
         .where(LoginSession.user_id == user_id, LoginSession.revoked_at.is_(None))
+        .options(joinedload(LoginSession.device))
         .order_by(LoginSession.last_seen_at.desc())
     )
-    return [row for row in rows if row.is_live(clock.now())]
+    now = clock.now()
+    return [row for row in rows if row.is_live(now)]
 
 
 def sign_out(actor: Actor) -> None:
@@ -229,8 +232,8 @@ def lifetimes(user: User) -> tuple[timedelta, timedelta]:
     return timedelta(days=settings.session_idle_days), timedelta(days=settings.session_days)
 
 
-def _counts(row: LoginSession, at: datetime | None = None) -> bool:
-    return row.is_live(at or clock.now()) and row.user.is_welcome
+def _counts(row: LoginSession) -> bool:
+    return row.is_live(clock.now()) and row.user.is_welcome
 
 
 def _end_earlier_sessions(device: Device) -> None:

@@ -69,7 +69,10 @@ def begin_enrolment(user: User) -> HalfWay:
 
 
 def second_step(actor: Actor, secret: str, code: str) -> Admitted:
-    """Take a code of the app, or a recovery code. Raises Unauthenticated when it is wrong, or came too late."""
+    """Take a code of the app, or a recovery code.
+
+    Raises Unauthenticated when it is wrong, or came too late; LockedDown for who has to wait; TooMany.
+    """
     limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
     user_id = challenges.posed(secret, Purpose.SECOND_STEP).user_id
     if user_id is None:
@@ -95,7 +98,7 @@ def ask_for_passkey(actor: Actor) -> passkey_answers.Question:
 def sign_in_with_passkey(actor: Actor, secret: str, response: str) -> Admitted:
     """Take a passkey's answer in place of name, password and second step.
 
-    Raises Unauthenticated with one sentence for every cause, or when it came too late; Waiting; TooMany.
+    Raises Unauthenticated with one sentence for every cause, or when it came too late; Waiting; LockedDown; TooMany.
     """
     limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
     answer = passkey_answers.read(challenges.posed(secret, Purpose.PASSKEY_SIGN_IN), response)
@@ -131,7 +134,7 @@ def ask_for_second_passkey(actor: Actor, secret: str) -> passkey_answers.Questio
 
 
 def second_step_with_passkey(actor: Actor, secret: str, response: str) -> Admitted:
-    """Take a passkey's answer in place of a code. Raises Unauthenticated when it is wrong, or came too late."""
+    """Do as `second_step` for a passkey's answer in place of a code."""
     limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
     answer = passkey_answers.read(challenges.posed(secret, Purpose.SECOND_STEP), response)
     with transaction() as session:
@@ -156,13 +159,14 @@ def whose_enrolment(secret: str) -> User:
 
 
 def enrol(actor: Actor, secret: str, code: str, *, sealed: str) -> Admitted:
-    """Set up the second step that the house wants, and come in. Raises Invalid for a wrong code, Unauthenticated.
+    """Set up the second step that the house wants, and come in.
 
     sealed: what the app was given, of `two_factor.setup_for`.
+    Raises Invalid for a wrong code, Unauthenticated, TooMany; LockedDown, and then nothing is set up, because the
+    recovery codes would never be shown.
     """
     limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
     user = whose_enrolment(secret)
-    lockdown.refuse(Role(user.role))  # Before anything is set up: their recovery codes would never be shown.
     newcomer = actor.acting_as(user.id, Role(user.role))
     codes = recovery_codes.new_codes()
     rows = recovery_codes.hashed(codes)
@@ -179,7 +183,7 @@ def ask_to_make_passkey(actor: Actor, secret: str) -> passkey_answers.Question:
 
 
 def enrol_with_passkey(actor: Actor, secret: str, response: str) -> Admitted:
-    """Do as `enrol` with a new passkey as the second step. Raises Invalid, Unauthenticated."""
+    """Do as `enrol` with a new passkey as the second step."""
     limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
     user = whose_enrolment(secret)
     made = passkeys.read(challenges.posed(secret, Purpose.ENROLMENT), response)
@@ -232,21 +236,25 @@ def _check_password(actor: Actor, username: str, password: str) -> User:
     user = person_named(name)
     stored = user.password_hash if user is not None else None
     is_right = passwords.verify_password(stored, password)
-    refusal = _judge(actor, user, is_right=is_right)
+    refusal = _judge(actor, user, stored, is_right=is_right)
     if refusal is not None or user is None:
         raise refusal or _refusal()
     lockdown.refuse(Role(user.role))
     if stored is not None and passwords.needs_rehash(stored):
-        _store_password_hash(user.id, passwords.hash_password(password))
+        _replace_password_hash(user.id, stored, passwords.hash_password(password))
     return user
 
 
-def _judge(actor: Actor, user: User | None, *, is_right: bool) -> HomeChatError | None:
-    """Write down how it went, in one transaction whatever it was, and return the refusal if there is to be one."""
+def _judge(actor: Actor, user: User | None, stored: str | None, *, is_right: bool) -> HomeChatError | None:
+    """Write down how it went, in one transaction whatever it was, and return the refusal if there is to be one.
+
+    stored: the hash that was checked, slowly; who has another password by now has shut the old one out.
+    """
     with transaction() as session:
         # All is asked for, whatever is wrong: time must tell no more than words do.
         user_id = user.id if user is not None else lockout.NOBODY
         user, is_locked_out = session.get(User, user_id), lockout.is_locked_out(actor, user_id)
+        is_right = is_right and user is not None and user.password_hash == stored
         if user is not None and is_right and not is_locked_out and _is_let_in(user):
             return None
         if user is not None and is_right and _waits(actor, user):
@@ -275,9 +283,11 @@ def _admit(actor: Actor, user: User) -> Admitted:
         return Admitted(user, sessions.open_session(actor, user))
 
 
-def _store_password_hash(user_id: int, password_hash: str) -> None:
+def _replace_password_hash(user_id: int, stored: str, renewed: str) -> None:
+    """Store the same password's newer hash, unless somebody has chosen another password while it was made."""
+    is_still_theirs = sa.and_(User.id == user_id, User.password_hash == stored)
     with transaction() as session:
-        session.execute(sa.update(User).where(User.id == user_id).values(password_hash=password_hash))
+        session.execute(sa.update(User).where(is_still_theirs).values(password_hash=renewed))
 
 
 def _has_to_wait() -> Waiting:

@@ -58,6 +58,8 @@ def sign_in_with_passkey() -> Page:
         admitted = signing.sign_in_with_passkey(current_actor(), challenge_secret(), form_text("passkey"))
     except Waiting as error:
         return render_template("accounts/waiting.html", sentence=error.message), error.status
+    except LockedDown:
+        raise
     except HomeChatError as error:
         page = render_template("accounts/sign_in.html", form={}, errors=errors_of(error), next=_wanted())
         return page, error.status
@@ -91,6 +93,8 @@ def passkey_to_answer() -> Page:
 def answer_with_passkey() -> Page:
     try:
         admitted = signing.second_step_with_passkey(current_actor(), challenge_secret(), form_text("passkey"))
+    except LockedDown:
+        raise
     except HomeChatError as error:
         return _second_step_page(errors_of(error)), error.status
     return _come_in(admitted, redirect(_wanted() or url_for("messages.index")))
@@ -130,6 +134,8 @@ def enrol_with_passkey() -> Page:
         admitted = signing.enrol_with_passkey(current_actor(), challenge_secret(), form_text("passkey"))
     except Unauthenticated:
         return redirect(url_for("accounts.sign_in"))
+    except LockedDown:
+        raise
     except HomeChatError as error:
         return _enrol_page(errors_of(error)), error.status
     return _come_in_with_codes(admitted)

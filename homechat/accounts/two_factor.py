@@ -1,4 +1,4 @@
-"""The second step of signing in: setting it up, answering it, and turning it off."""
+"""The second step of signing in: setting it up and turning it off. Answering it is second_step.py."""
 
 from __future__ import annotations
 

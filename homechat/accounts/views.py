@@ -19,7 +19,7 @@ from homechat.accounts.models import COLOR_COUNT, LoginSession
 from homechat.accounts.passkey_answers import Question
 from homechat.doors.forms import errors_of, form_number, form_text
 from homechat.doors.people import current_actor, forget_session, remember_challenge, remember_session
-from homechat.errors import HomeChatError, Invalid, Unavailable
+from homechat.errors import HomeChatError, Invalid, NotFound, Unavailable
 from homechat.locales import LOCALES, timezones
 from homechat.offload import in_native_thread
 from homechat.security.common_passwords import shortlist
@@ -147,9 +147,9 @@ def reset(token: str) -> Page:
 def reset_now(token: str) -> Page:
     try:
         recovery.use_reset_link(current_actor(), token, form_text("password"))
+    except NotFound:
+        raise
     except HomeChatError as error:
-        if error.status == 404:
-            raise
         return _reset_page(token, errors=errors_of(error)), error.status
     return redirect(url_for("accounts.sign_in", done="reset"))
 

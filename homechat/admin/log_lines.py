@@ -16,14 +16,14 @@ from homechat import audit
 from homechat.accounts.device_names import device_name
 from homechat.accounts.models import User
 from homechat.accounts.queries import usernames
-from homechat.actor import Door, Role
+from homechat.actor import Door
 from homechat.admin.log_sentences import LOCKED_BY_GUESSING, MOVED_IN, SENTENCES, SIGNED_OUT_EVERYWHERE
 from homechat.audit import Action, AuditLog
 from homechat.database import db
+from homechat.household.log_words import is_at_the_doorstep, name_of, nobody_at, note_on_account, people_in
 from homechat.rooms.models import Room
 from homechat.security.policy import RoomKind
 
-AT_THE_DOORSTEP = (Door.PAGE, Door.API)
 ALARMING = frozenset(
     {
         Action.LOGIN_FAILED,
@@ -53,7 +53,7 @@ class LogLine:
 def lines_of(rows: Iterable[AuditLog]) -> list[LogLine]:
     """Return entries as lines, in their order. Of rooms only the public ones are called by their names."""
     entries = list(rows)
-    people = _people_in(entries)
+    people = people_in(entries)
     rooms = _public_rooms_in(entries)
     names = usernames()
     return [_line(row, people, rooms, names) for row in entries]
@@ -91,41 +91,29 @@ def _sentence(row: AuditLog, people: dict[int, User]) -> str:
     if row.person_id in (None, row.actor_id) or sentences.to is None:
         return str(sentences.alone) % {"who": who}
     sentence = sentences.to
-    if row.actor_id is None and row.door in AT_THE_DOORSTEP:
+    if is_at_the_doorstep(row):
         sentence = {Action.ACCOUNT_LOCKED: LOCKED_BY_GUESSING, Action.PERSON_CREATED: MOVED_IN}.get(
             Action(row.action), sentence
         )
     if row.action == Action.ADMIN_ACTION and (row.detail or {}).get("what") == "sign_out":
         sentence = SIGNED_OUT_EVERYWHERE
-    return str(sentence) % {"who": who, "whom": _name(people.get(row.person_id or 0))}
+    return str(sentence) % {"who": who, "whom": name_of(people.get(row.person_id or 0))}
 
 
 def _who(row: AuditLog, people: dict[int, User]) -> str:
     if row.actor_id is not None:
-        return _name(people.get(row.actor_id))
-    if row.door == Door.CLI:
-        return _("Whoever looks after the server")
-    if row.door == Door.SYSTEM:
-        return _("The house itself")
-    return _("Somebody")
-
-
-def _name(person: User | None) -> str:
-    if person is None or person.erased_at is not None:
-        return _("Someone who left")
-    return person.display_name
+        return name_of(people.get(row.actor_id))
+    return nobody_at(row.door)
 
 
 def _note(row: AuditLog, rooms: dict[str, str]) -> str:
     """Return what the detail has to add; nothing once it was blanked."""
     detail = row.detail or {}
     match row.action:
-        case Action.ROLE_CHANGE:
-            return role_words().get(detail.get("to", ""), "")
+        case Action.ROLE_CHANGE | Action.ACCOUNT_LOCKED:
+            return note_on_account(row)
         case Action.SETTINGS_CHANGE:
             return f"{row.subject.partition(':')[2]}: {_as_text(detail.get('value', ''))}"
-        case Action.ACCOUNT_LOCKED if isinstance(detail.get("minutes"), int):
-            return ngettext("for %(num)d minute", "for %(num)d minutes", detail["minutes"])
         case Action.API_REQUEST if isinstance(detail.get("reads"), int):
             return ngettext("%(num)d thing read", "%(num)d things read", detail["reads"])
         case Action.API_REQUEST:
@@ -137,16 +125,6 @@ def _note(row: AuditLog, rooms: dict[str, str]) -> str:
         case Action.LOCKDOWN:
             return str(detail.get("reason") or "")
     return rooms.get(row.subject, "")
-
-
-def role_words() -> dict[str, str]:
-    """Return what each role is called."""
-    return {
-        Role.ADMIN: _("Runs the house"),
-        Role.MEMBER: _("Family"),
-        Role.GUEST: _("Guest"),
-        Role.BOT: _("Bot"),
-    }
 
 
 def _door_words() -> dict[Door, str]:
@@ -161,11 +139,6 @@ def _door_words() -> dict[Door, str]:
 
 def _as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _people_in(rows: list[AuditLog]) -> dict[int, User]:
-    ids = {number for row in rows for number in (row.actor_id, row.person_id) if number is not None}
-    return {person.id: person for person in db.session.scalars(sa.select(User).where(User.id.in_(ids)))}
 
 
 def _public_rooms_in(rows: list[AuditLog]) -> dict[str, str]:

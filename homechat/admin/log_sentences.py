@@ -146,8 +146,8 @@ SENTENCES: dict[Action, Sentences] = {
     ),
     Action.AUDIT_PRUNED: Sentences(_("Old entries deleted"), _("%(who)s deleted old entries of this log.")),
     Action.AUDIT_CHECKED: Sentences(_("Log checked"), _("%(who)s looked whether this log is whole.")),
-    Action.LOCKDOWN: Sentences(_("Lockdown"), _("%(who)s locked the house down.")),
-    Action.LOCKDOWN_LIFTED: Sentences(_("Lockdown lifted"), _("%(who)s opened the house again.")),
+    Action.LOCKDOWN: Sentences(_("House closed"), _("%(who)s closed the house.")),
+    Action.LOCKDOWN_LIFTED: Sentences(_("House opened again"), _("%(who)s opened the house again.")),
     Action.ADMIN_ACTION: Sentences(
         _("Something else by an admin"),
         _("%(who)s changed something about the house."),

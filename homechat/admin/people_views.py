@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from flask import redirect, request, url_for
 from flask_babel import gettext as _
+from flask_login import current_user
 from werkzeug.wrappers import Response
 
+from homechat.accounts.queries import is_last_admin
 from homechat.accounts.recovery import RESET_LINK_LIFE, make_reset_link
 from homechat.actor import Role
 from homechat.admin.log_lines import lines_of
@@ -106,11 +108,13 @@ def _person_page(
     user_id: int, *, errors: dict[str, str] | None = None, new_link: NewLink | None = None
 ) -> str:
     actor = current_actor()
+    is_oneself = user_id == actor.user_id
     recent = read_log(actor, Filters(about_id=user_id), limit=RECENT)
     return page(
         "person",
         account=account(actor, user_id),
-        is_oneself=user_id == actor.user_id,
+        is_oneself=is_oneself,
+        is_last_admin=is_oneself and is_last_admin(current_user.person),
         roles=PEOPLES_ROLES,
         recent=lines_of(recent.entries),
         new_link=new_link,

@@ -11,6 +11,7 @@ from homechat.audit import Filters
 from homechat.doors.people import settings as machine_settings
 from homechat.doors.shapes import MomentInAddress, NumberInAddress, Text
 from homechat.household.house_settings import change_settings, settings_as_values
+from homechat.household.joining import is_sign_up_open
 from homechat.household.log_reading import read_log
 from homechat.operations.health import app_version, health_report
 from homechat.security.policy import Scope
@@ -65,7 +66,7 @@ def server_info(actor: Actor, data: Json) -> Json:
         "service": "HomeChat",
         "version": app_version(),
         "features": list(FEATURES),
-        "sign_up_open": settings.value_of(settings.SIGN_UP_OPEN),
+        "sign_up_open": is_sign_up_open(),
         "tls": machine_settings().is_https,
     }
 

@@ -16,7 +16,7 @@ from homechat.audit.chain import by_or_about
 from homechat.audit.models import Action, AuditLog
 from homechat.database import db
 from homechat.errors import NotFound
-from homechat.security.policy import HouseRight, house_right
+from homechat.security.policy import HouseRight, may_in_house
 
 PAGE = 50
 PAGE_MAX = 100
@@ -125,7 +125,7 @@ def oldest_id() -> int:
 
 def require_reader(actor: Actor) -> None:
     """Raise NotFound unless the actor may read what everybody did: an admin or the operator."""
-    if not actor.is_trusted_operator and not house_right(actor.role, HouseRight.READ_AUDIT_LOG):
+    if not may_in_house(actor, HouseRight.READ_AUDIT_LOG):
         raise NotFound(_("There is nothing at this address."))
 
 

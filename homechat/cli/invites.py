@@ -12,7 +12,7 @@ from homechat.accounts.models import User
 from homechat.accounts.queries import people
 from homechat.actor import Actor, Role
 from homechat.cli.kit import ROLES, about_a_house, as_json, person_called, public_link, show
-from homechat.household.invitations import invitations_for, invite, revoke_invitation
+from homechat.household.invitations import DEFAULT_HOURS, invitations_for, invite, revoke_invitation
 from homechat.household.models import Invitation
 from homechat.rooms.queries import public_rooms
 
@@ -24,7 +24,7 @@ invite_group = AppGroup("invite", help="Invitations into the house.")
 @click.option(
     "--room", "rooms", multiple=True, help="The name of a public room they start in; again for more."
 )
-@click.option("--hours", default=72, show_default=True, help="How long it works: 1 to 720.")
+@click.option("--hours", default=DEFAULT_HOURS, show_default=True, help="How long it works: 1 to 720.")
 @click.option("--uses", default=1, show_default=True, help="For how many people: 1 to 50.")
 @click.option("--note", default="", help="What they read when they open it.")
 @click.option("--from", "inviter", default="", help="Who invites; the first admin when left out.")

@@ -102,7 +102,7 @@ _closing("all", Kind.ALL, "As tokens and admin-only together; and everybody is s
 
 
 @lockdown.command("sessions")
-@for_reason
+@click.option("--reason", default="", help="Why, for the audit log: nobody has to wait.")
 @dry_run
 @as_json
 @in_an_emergency

@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import click
-import sqlalchemy as sa
 from flask.cli import AppGroup
 
 from homechat import clock
 from homechat.accounts import sessions
 from homechat.accounts.actions import NewPerson
 from homechat.accounts.models import User
-from homechat.accounts.queries import people
+from homechat.accounts.queries import everyone, people
 from homechat.accounts.recovery import RESET_LINK_LIFE, make_reset_link
 from homechat.actor import Actor, Role
 from homechat.cli.kit import ROLES, about_a_house, as_json, asked_password, person_called, public_link, show
-from homechat.database import db
 from homechat.household import joining
 from homechat.household import people as household
 from homechat.household.founding import create_person_from_shell
@@ -46,7 +44,7 @@ def user_create(name: str, role: str, display_name: str, password_stdin: bool, a
 @about_a_house
 def user_list(everybody: bool, as_json: bool) -> None:
     """Print everyone who may come in."""
-    found = _everybody() if everybody else people()
+    found = everyone() if everybody else people()
     lines = ["\t".join(_cells(person, with_standing=everybody)) for person in found]
     show([_facts(person) for person in found], lines, as_json=as_json)
 
@@ -156,13 +154,6 @@ def user_reset_2fa(name: str, as_json: bool) -> None:
 def _say(name: str, sentence: str, *, as_json: bool) -> None:
     """Print how somebody stands now, as JSON, or what was done, for people."""
     show(_facts(person_called(name)), [sentence], as_json=as_json)
-
-
-def _everybody() -> list[User]:
-    query = (
-        sa.select(User).where(User.erased_at.is_(None)).order_by(sa.func.lower(User.display_name), User.id)
-    )
-    return list(db.session.scalars(query))
 
 
 def _cells(person: User, *, with_standing: bool) -> list[str]:

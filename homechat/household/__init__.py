@@ -1,1 +1,1 @@
-"""Founding the house, inviting and joining: what needs people and rooms at once."""
+"""Founding, inviting, joining, tokens, and looking after accounts and settings: what needs people and rooms at once."""

@@ -13,10 +13,11 @@ from flask_babel import ngettext
 from homechat import audit
 from homechat.accounts.device_names import device_name
 from homechat.accounts.models import User
-from homechat.actor import Actor, Door, Role
+from homechat.actor import Actor, Role
 from homechat.audit import Action, AuditLog
 from homechat.database import db
 from homechat.household.account_sentences import LOCKED_BY_GUESSING, SENTENCES
+from homechat.household.log_words import is_at_the_doorstep, name_of, nobody_at, note_on_account, people_in
 from homechat.rooms.models import Room
 from homechat.rooms.queries import room_ids_of
 
@@ -52,7 +53,7 @@ class History:
 def own_history(actor: Actor, *, before: int | None = None) -> History:
     """Return a page of what the actor did and what was done to their account. before: an entry's number."""
     found = audit.entries_about(actor.person_id, before=before, limit=ENTRIES)
-    people = _people_in(found.entries)
+    people = people_in(found.entries)
     rooms = _rooms_in(actor, found.entries)
     happenings = [_happening(row, actor.person_id, people, rooms) for row in found.entries]
     return History(happenings, found.entries[-1].id if found.has_more else None)
@@ -79,8 +80,8 @@ def _sentence(row: AuditLog, reader_id: int, people: dict[int, User]) -> str:
     if row.actor_id == reader_id:
         if row.person_id in (None, reader_id) or sentences.other is None:
             return str(sentences.mine)
-        return str(sentences.other) % {"whom": _name(people.get(row.person_id))}
-    if row.actor_id is None and _is_at_the_doorstep(row):
+        return str(sentences.other) % {"whom": name_of(people.get(row.person_id))}
+    if is_at_the_doorstep(row):
         if action in MADE_ON_THE_DOORSTEP:
             return str(sentences.mine)
         if action is Action.ACCOUNT_LOCKED:
@@ -93,22 +94,8 @@ def _who(row: AuditLog, people: dict[int, User]) -> str:
         person = people.get(row.actor_id)
         if person is not None and person.erased_at is None and person.role == Role.ADMIN:
             return _("%(name)s, who runs the house,", name=person.display_name)
-        return _name(person)
-    if row.door == Door.CLI:
-        return _("Whoever looks after the server")
-    if row.door == Door.SYSTEM:
-        return _("The house itself")
-    return _("Somebody")
-
-
-def _is_at_the_doorstep(row: AuditLog) -> bool:
-    return row.door not in (Door.CLI, Door.SYSTEM)
-
-
-def _name(person: User | None) -> str:
-    if person is None or person.erased_at is not None:
-        return _("Someone who left")
-    return person.display_name
+        return name_of(person)
+    return nobody_at(row.door)
 
 
 def _note(row: AuditLog) -> str:
@@ -116,25 +103,7 @@ def _note(row: AuditLog) -> str:
     detail = row.detail or {}
     if row.action == Action.RECOVERY_CODE_USED and isinstance(detail.get("left"), int):
         return ngettext("%(num)d recovery code left", "%(num)d recovery codes left", detail["left"])
-    if row.action == Action.ACCOUNT_LOCKED and isinstance(detail.get("minutes"), int):
-        return ngettext("for %(num)d minute", "for %(num)d minutes", detail["minutes"])
-    if row.action == Action.ROLE_CHANGE:
-        return _role_words().get(detail.get("to", ""), "")
-    return ""
-
-
-def _role_words() -> dict[str, str]:
-    return {
-        Role.ADMIN: _("runs the house"),
-        Role.MEMBER: _("Family"),
-        Role.GUEST: _("Guest"),
-        Role.BOT: _("bot"),
-    }
-
-
-def _people_in(rows: Iterable[AuditLog]) -> dict[int, User]:
-    ids = {number for row in rows for number in (row.actor_id, row.person_id) if number is not None}
-    return {person.id: person for person in db.session.scalars(sa.select(User).where(User.id.in_(ids)))}
+    return note_on_account(row)
 
 
 def _rooms_in(actor: Actor, rows: Iterable[AuditLog]) -> dict[str, str]:

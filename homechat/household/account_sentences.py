@@ -44,12 +44,12 @@ SENTENCES: dict[Action, Sentences] = {
         _("You made a reset link for %(whom)s."),
     ),
     Action.TWO_FACTOR_ENABLED: Sentences(
-        _("You turned on the second lock."), _("%(who)s turned on the second lock of your account.")
+        _("You turned your second step on."), _("%(who)s turned on the second step of your account.")
     ),
     Action.TWO_FACTOR_DISABLED: Sentences(
-        _("You turned off the second lock."),
-        _("%(who)s turned off the second lock of your account."),
-        _("You turned off the second lock of %(whom)s."),
+        _("You turned your second step off."),
+        _("%(who)s took the second step of your account away."),
+        _("You took the second step of %(whom)s away."),
     ),
     Action.TWO_FACTOR_FAILED: Sentences(
         _("You typed a wrong code."), _("%(who)s knew your password and typed a wrong code.")
@@ -67,22 +67,22 @@ SENTENCES: dict[Action, Sentences] = {
         _("You removed a passkey of %(whom)s."),
     ),
     Action.API_TOKEN_CREATED: Sentences(
-        _("You made an access key for a program."),
-        _("%(who)s made an access key for a program in your name."),
-        _("You made an access key for a program of %(whom)s."),
+        _("You made a token for a program."),
+        _("%(who)s made a token for you."),
+        _("You made a token for %(whom)s."),
     ),
     Action.API_TOKEN_ROTATED: Sentences(
-        _("You replaced an access key by a new one."),
-        _("%(who)s replaced an access key of yours by a new one."),
-        _("You replaced an access key of %(whom)s by a new one."),
+        _("You replaced a token by a new one."),
+        _("%(who)s replaced a token of yours by a new one."),
+        _("You replaced a token of %(whom)s by a new one."),
     ),
     Action.API_TOKEN_REVOKED: Sentences(
-        _("You took back an access key."),
-        _("%(who)s took back an access key of yours."),
-        _("You took back an access key of %(whom)s."),
+        _("You revoked a token."),
+        _("%(who)s revoked a token of yours."),
+        _("You revoked a token of %(whom)s."),
     ),
     Action.API_REQUEST: Sentences(
-        _("A program used your access key."), _("A program used an access key of yours: %(who)s.")
+        _("A program used a token of yours."), _("A program used a token of yours, as %(who)s.")
     ),
     Action.ACCOUNT_LOCKED: Sentences(
         _("You locked your account."), _("%(who)s locked your account."), _("You locked %(whom)s out.")
@@ -153,7 +153,7 @@ SENTENCES: dict[Action, Sentences] = {
     Action.AUDIT_CHECKED: Sentences(
         _("You looked whether the audit log is whole."), _("%(who)s looked whether the audit log is whole.")
     ),
-    Action.LOCKDOWN: Sentences(_("You locked the house down."), _("%(who)s locked the house down.")),
+    Action.LOCKDOWN: Sentences(_("You closed the house."), _("%(who)s closed the house.")),
     Action.LOCKDOWN_LIFTED: Sentences(_("You opened the house again."), _("%(who)s opened the house again.")),
     Action.ADMIN_ACTION: Sentences(
         _("You changed something about your account."),

@@ -9,10 +9,13 @@ import sqlalchemy as sa
 from flask_babel import gettext as _
 
 from homechat import clock
+from homechat.accounts.bearers import is_live_app_at
 from homechat.accounts.cards import PersonCard, cards_of
 from homechat.accounts.lockout import all_locked_out
 from homechat.accounts.models import LoginSession, Standing, User
-from homechat.accounts.queries import everyone, is_last_admin
+from homechat.accounts.queries import everyone
+from homechat.accounts.sessions import is_live_at
+from homechat.accounts.token_models import ApiToken
 from homechat.actor import Actor
 from homechat.database import db
 from homechat.errors import Forbidden, NotFound
@@ -24,9 +27,8 @@ from homechat.text import one_line
 class Account:
     """How somebody's account stands.
 
-    second_step_since: None where the password alone does.  devices: on how many they are signed in.
+    second_step_since: None where the password alone does.  devices, apps: on and in how many they are signed in.
     locked_out_until: when the last lock ends that wrong guesses brought about; None when there is none.
-    is_last_admin: nobody but they could run the house.
     """
 
     person: PersonCard
@@ -34,8 +36,8 @@ class Account:
     since: datetime
     second_step_since: datetime | None
     devices: int
+    apps: int
     locked_out_until: datetime | None
-    is_last_admin: bool
 
 
 def accounts(actor: Actor, *, matching: str = "") -> list[Account]:
@@ -60,15 +62,20 @@ def account(actor: Actor, user_id: int) -> Account:
 
 def signed_in_devices() -> dict[int, int]:
     """Return on how many devices each person is signed in, by user id; without those who are on none."""
-    now = clock.now()
     query = (
         sa.select(LoginSession.user_id, sa.func.count(LoginSession.id))
-        .where(
-            LoginSession.revoked_at.is_(None),
-            LoginSession.idle_expires_at > now,
-            LoginSession.expires_at > now,
-        )
+        .where(is_live_at(clock.now()))
         .group_by(LoginSession.user_id)
+    )
+    return {user_id: count for user_id, count in db.session.execute(query)}
+
+
+def signed_in_apps() -> dict[int, int]:
+    """Return in how many apps each person is signed in by name and password, by user id; without those in none."""
+    query = (
+        sa.select(ApiToken.created_by_id, sa.func.count(ApiToken.id))
+        .where(is_live_app_at(clock.now()))
+        .group_by(ApiToken.created_by_id)
     )
     return {user_id: count for user_id, count in db.session.execute(query)}
 
@@ -84,7 +91,7 @@ def _is_called(user: User, wanted: str) -> bool:
 
 
 def _with_standing(users: list[User]) -> list[Account]:
-    devices = signed_in_devices()
+    devices, apps = signed_in_devices(), signed_in_apps()
     locked_out = all_locked_out()
     return [
         Account(
@@ -93,8 +100,8 @@ def _with_standing(users: list[User]) -> list[Account]:
             since=user.created_at,
             second_step_since=user.two_factor_since,
             devices=devices.get(user.id, 0),
+            apps=apps.get(user.id, 0),
             locked_out_until=locked_out.get(user.id),
-            is_last_admin=user.is_admin and is_last_admin(user),
         )
         for user, card in zip(users, cards_of(users), strict=True)
     ]

@@ -1,4 +1,4 @@
-"""The settings of the household as the operator sees and changes them: by name, as text."""
+"""The settings of the household as every door shows and changes them: by name, as text or as plain values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from homechat.database import transaction
 from homechat.errors import Forbidden, Invalid, NotFound
 from homechat.household.founding import checked_house_name
 from homechat.locales import LOCALES, timezones
-from homechat.security.policy import HouseRight, house_right
+from homechat.security.policy import HouseRight, may_in_house
 from homechat.settings import Setting
 
 YES_AND_NO = {
@@ -62,11 +62,11 @@ def set_from_text(actor: Actor, key: str, text: str) -> str:
     Raises NotFound where there is no such setting, or it is not for people to change, Invalid for a value that does
     not do, and Forbidden without the right.
     """
-    if not (actor.is_trusted_operator or house_right(actor.role, HouseRight.CHANGE_SETTINGS)):
+    if not may_in_house(actor, HouseRight.CHANGE_SETTINGS):
         raise Forbidden(_("Only those who run the house may do that."))
     setting = next((each for each in settings.PUBLIC_SETTINGS if each.key == key), None)
     if setting is None:
-        raise NotFound(_("There is no setting of this name. See them all with: flask house show"))
+        raise NotFound(_("There is no setting of this name. docs/settings.md has them all."))
     value = _value(setting, text.strip())
     settings.change(actor, setting, value)
     return _as_text(value)

@@ -25,6 +25,7 @@ from homechat.security.tokens import digest_of, new_token
 from homechat.text import one_line
 
 INVITATION_HOURS = (1, 30 * 24)
+DEFAULT_HOURS = 72
 INVITATION_MAX_USES = 50
 NOTE_MAX_CHARACTERS = 100
 INVITABLE = (Role.MEMBER, Role.GUEST, Role.ADMIN)
@@ -35,7 +36,7 @@ def invite(
     *,
     role: Role,
     room_ids: Sequence[int] = (),
-    hours: int = 72,
+    hours: int = DEFAULT_HOURS,
     max_uses: int = 1,
     note: str = "",
 ) -> tuple[Invitation, str]:

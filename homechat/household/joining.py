@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
+from sqlalchemy.orm import selectinload
 
 from homechat import audit, clock, lockdown, settings
 from homechat.accounts import sessions, two_factor
@@ -105,7 +106,8 @@ def newcomers_wait() -> bool:
 def newcomers(actor: Actor) -> list[Newcomer]:
     """Return who waits to be let in, whoever came first first. Raises Forbidden without the right."""
     _check_may_approve(actor)
-    return list(db.session.scalars(sa.select(Newcomer).order_by(Newcomer.asked_at, Newcomer.user_id)))
+    query = sa.select(Newcomer).options(selectinload(Newcomer.invitation))
+    return list(db.session.scalars(query.order_by(Newcomer.asked_at, Newcomer.user_id)))
 
 
 def may_approve(actor: Actor) -> bool:

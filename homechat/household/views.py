@@ -1,4 +1,4 @@
-"""Founding, inviting and joining: pages."""
+"""Founding, inviting and joining, and one's own history: pages. Tokens are in token_views.py."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from homechat.accounts.sign_in import begin_enrolment
 from homechat.actor import Actor, Role
 from homechat.doors.forms import errors_of, form_number, form_numbers, form_text, query_number
 from homechat.doors.people import current_actor, remember_challenge, remember_session, settings
-from homechat.errors import Forbidden, HomeChatError, Invalid, LockedDown, StepUpNeeded
+from homechat.errors import Forbidden, HomeChatError, Invalid, LockedDown, NotFound, StepUpNeeded
 from homechat.household import founding, invitations, joining
 from homechat.household.account_history import own_history
 from homechat.household.models import Invitation
@@ -28,8 +28,6 @@ from homechat.rooms.queries import public_rooms
 from homechat.security.policy import HouseRight, house_right
 
 blueprint = Blueprint("household", __name__)
-
-INVITATION_HOURS = 72
 
 Page = str | Response | tuple[str, int]
 
@@ -81,9 +79,9 @@ def found_now(token: str) -> Page:
         admin, secret = founding.found_house(
             current_actor(), token, house_name=form_text("house_name"), new=_new_person()
         )
+    except NotFound:
+        raise
     except HomeChatError as error:
-        if error.status == 404:
-            raise
         return render_template(
             "household/found.html", form=request.form, errors=errors_of(error)
         ), error.status
@@ -129,7 +127,7 @@ def invite() -> Page:
             actor,
             role=_role(),
             room_ids=form_numbers("room_ids"),
-            hours=form_number("hours", default=INVITATION_HOURS),
+            hours=form_number("hours", default=invitations.DEFAULT_HOURS),
             max_uses=form_number("max_uses", default=1),
             note=form_text("note"),
         )
@@ -175,9 +173,9 @@ def history() -> Page:
 def _join(token: str | None) -> Page:
     try:
         joined = joining.join_house(current_actor(), _new_person(), invitation=token)
+    except (NotFound, LockedDown):
+        raise
     except HomeChatError as error:
-        if error.status == 404 or isinstance(error, LockedDown):
-            raise
         return _join_page(token, form=request.form, errors=errors_of(error), status=error.status)
     session.clear()
     if joined.must_enrol:
@@ -226,7 +224,7 @@ def _invites_page(
         invitations=[_line(row, arrivals[row.id]) for row in rows],
         rooms=rooms_to_open(actor),
         may_invite_admin=house_right(actor.role, HouseRight.INVITE_ADMIN),
-        form=form or MultiDict({"hours": str(INVITATION_HOURS), "max_uses": "1"}),
+        form=form or MultiDict({"hours": str(invitations.DEFAULT_HOURS), "max_uses": "1"}),
         errors=errors or {},
         new_link=new_link,
         done=request.args.get("done", ""),

@@ -12,15 +12,16 @@ from flask_babel import gettext as _
 
 from homechat import audit, clock, lockdown
 from homechat.accounts import sessions, step_up
+from homechat.accounts.bearers import is_live_app_at
 from homechat.accounts.models import LoginSession, Standing, User
-from homechat.accounts.token_models import ApiToken, TokenKind
+from homechat.accounts.token_models import ApiToken
 from homechat.actor import Actor, Role
 from homechat.database import db, transaction
 from homechat.errors import Forbidden, Invalid
 from homechat.lockdown import InForce, Kind, Lockdown
 from homechat.realtime import revocation
 from homechat.realtime.models import LiveSocketRow
-from homechat.security.policy import HouseRight, house_right
+from homechat.security.policy import HouseRight, may_in_house
 from homechat.text import one_line
 
 LOCKDOWN_HOURS = (1, 30 * 24)
@@ -232,7 +233,7 @@ def _signed_in(actor: Actor) -> int:
 
 
 def _apps() -> sa.Select[int]:
-    return sa.select(ApiToken.id).where(ApiToken.kind == TokenKind.SIGN_IN, ApiToken.revoked_at.is_(None))
+    return sa.select(ApiToken.id).where(is_live_app_at(clock.now()))
 
 
 def _sessions() -> sa.Select[int]:
@@ -261,9 +262,7 @@ def _count(query: sa.SelectBase) -> int:
 
 
 def _check_right(actor: Actor) -> None:
-    if actor.is_trusted_operator:
-        return
-    if not house_right(actor.role, HouseRight.LOCK_DOWN):
+    if not may_in_house(actor, HouseRight.LOCK_DOWN):
         raise Forbidden(_("Only an admin can close the house."))
     step_up.require(actor)
 

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 
 from homechat.accounts.cards import cards_of
 from homechat.accounts.models import User
-from homechat.accounts.queries import people as everyone
+from homechat.accounts.queries import people as everyone_welcome
 from homechat.actor import Actor
 from homechat.doors.forms import errors_of, form_numbers, form_text
 from homechat.doors.people import current_actor
@@ -248,7 +248,7 @@ def _members(found: RoomInHand) -> list[MemberLine]:
 
 def _acquaintances(actor: Actor) -> list[User]:
     """Return the people the actor may know of, without the actor, by name."""
-    known = everyone()
+    known = everyone_welcome()
     if not house_right(actor.role, HouseRight.MEET_EVERYONE):
         around = acquaintance_ids(actor.person_id)
         known = [user for user in known if user.id in around]

@@ -52,7 +52,7 @@ class Places:
     def set_up(self) -> str:
         return f"/setup/{self.new_house.house.act(new_setup_token)}"
 
-    def without_second_lock(self) -> str:
+    def without_second_step(self) -> str:
         """Take Gus' second step away, and go to where it is set up."""
         self.house.act(settings.change, Actor.operator(), settings.TWO_FACTOR_REQUIRED, "nobody")
         with self.house.rows(), transaction():
@@ -132,7 +132,7 @@ def knock(page: Page, name: str) -> None:
     expect(page.locator(".field__input--code").first).to_be_visible()
 
 
-def turn_second_lock_on(page: Page) -> None:
+def turn_second_step_on(page: Page) -> None:
     secret = page.locator(".secret").text_content()
     assert secret
     page.get_by_label("Code", exact=True).fill(code_now(secret))
@@ -140,8 +140,8 @@ def turn_second_lock_on(page: Page) -> None:
     expect(page.locator(".codes")).to_be_visible()
 
 
-def turn_second_lock_on_and_look(page: Page) -> None:
-    turn_second_lock_on(page)
+def turn_second_step_on_and_look(page: Page) -> None:
+    turn_second_step_on(page)
     page.goto("/me/two-factor")
     unfold(page)
 
@@ -322,20 +322,20 @@ VISITS = {
         "accounts.enrol", Places.wanting_second_steps, who=None, then=lambda page: knock(page, "cleo")
     ),
     "second-lock": Visit(
-        "accounts.second_factor", Places.without_second_lock, who="gus", signs_out_others=True
+        "accounts.second_factor", Places.without_second_step, who="gus", signs_out_others=True
     ),
     "recovery-codes": Visit(
         "accounts.second_factor",
-        Places.without_second_lock,
+        Places.without_second_step,
         who="gus",
-        then=turn_second_lock_on,
+        then=turn_second_step_on,
         signs_out_others=True,
     ),
     "second-lock-on": Visit(
         "accounts.second_factor",
-        Places.without_second_lock,
+        Places.without_second_step,
         who="gus",
-        then=turn_second_lock_on_and_look,
+        then=turn_second_step_on_and_look,
         signs_out_others=True,
     ),
     "is-it-you": Visit("accounts.confirm", lambda it: "/confirm"),

@@ -1,4 +1,4 @@
-"""The locks on the doors as people meet them: a second lock, codes, a lost phone, guesses."""
+"""The locks on the doors as people meet them: a second step, codes, a lost phone, guesses."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def sign_in(page: Page, name: str, password: str = PASSWORD) -> None:
     page.get_by_role("button", name="Come in").click()
 
 
-def turn_second_lock_on(page: Page) -> tuple[str, list[str]]:
-    """Walk from the list of conversations to a second lock; return the app's secret and the recovery codes."""
+def turn_second_step_on(page: Page) -> tuple[str, list[str]]:
+    """Walk from the list of conversations to the second step; return the app's secret and the recovery codes."""
     page.goto("/me")
-    page.get_by_role("link", name="Turn on A second lock").click()
+    page.get_by_role("link", name="Turn on A second step").click()
     expect(page.get_by_role("img", name="QR code for your authenticator app")).to_be_visible()
     page.get_by_text("Can't scan? Type it instead").click()
     secret = page.locator(".secret").inner_text()
@@ -36,9 +36,9 @@ def turn_second_lock_on(page: Page) -> tuple[str, list[str]]:
     return secret, codes
 
 
-def test_a_second_lock_from_turning_it_on_to_the_day_the_phone_is_lost(person: Windows) -> None:
+def test_a_second_step_from_turning_it_on_to_the_day_the_phone_is_lost(person: Windows) -> None:
     page = person("cleo", size="phone")
-    secret, codes = turn_second_lock_on(page)
+    secret, codes = turn_second_step_on(page)
     assert len(codes) == 10
     with page.expect_download() as download:
         page.get_by_role("link", name="Save as a file").click()

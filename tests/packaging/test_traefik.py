@@ -148,6 +148,7 @@ def test_the_access_log_holds_no_secret(proxy):
     headers = {"Authorization": "Bearer canary-header", "Cookie": "homechat=canary-cookie"}
     get(proxy, "/rooms?token=canary-query", headers)
     get(proxy, "/join/canary-invitation")
+    get(proxy, "/reset/canary-reset")
     get(proxy, "/setup/canary-setup")
     plain = http.client.HTTPConnection("127.0.0.1", proxy.http_port, timeout=10)
     plain.request("GET", "/join/canary-plain", headers={"Host": DOMAIN})
