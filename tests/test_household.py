@@ -16,6 +16,8 @@ from homechat.accounts.models import Standing, User
 from homechat.actor import Actor, Role
 from homechat.database import transaction
 from homechat.errors import Forbidden, NotFound
+from homechat.household import invitations
+from homechat.household.invitations import INVITATIONS_KEPT_IN_SIGHT
 from homechat.household.models import Invitation
 from homechat.household.people import change_role
 from homechat.rooms.models import Membership, Room
@@ -339,6 +341,27 @@ def test_a_member_manages_their_own_invitations_and_an_admin_all(house: House) -
     assert is_open(house, adas)
     assert house.client("ada").post(of_ben[0]).status_code == 302
     assert not is_open(house, bens)
+
+
+def test_of_invitations_that_are_over_the_newest_hundred_are_shown_and_of_the_others_all(
+    house: House,
+) -> None:
+    act, ada = house.act, house.actor("ada")
+    oldest = act(invitations.invite, ada, role=Role.MEMBER, hours=48, note="Still open")[0].id
+    with house.rows() as session, transaction():
+        for number in range(INVITATIONS_KEPT_IN_SIGHT + 1):
+            over = clock.now() - timedelta(days=1)
+            session.add(
+                Invitation(
+                    token_digest=f"{number}", role=Role.MEMBER, expires_at=over, created_by_id=ada.user_id
+                )
+            )
+
+    shown = [row.id for row in act(invitations.invitations_for, ada)]
+
+    assert shown[-1] == oldest
+    assert len(shown) == 1 + INVITATIONS_KEPT_IN_SIGHT
+    assert act(invitations.invitations_for, house.actor("ben")) == []
 
 
 def test_an_invitation_ends_with_the_right_to_make_it(house: House) -> None:

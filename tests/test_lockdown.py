@@ -494,6 +494,7 @@ def test_it_says_whom_it_concerns(house: House) -> None:
     make_token(house, "ada")
     make_token(house, "ben")
     make_token(house, "rex")
+    make_token(house, "olga")
     make_token(house, "gus", revoked_at=clock.now())
     make_token(house, "cleo", expires_at=clock.now() - timedelta(seconds=1))
     with house.rows(), transaction() as session:

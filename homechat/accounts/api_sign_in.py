@@ -8,7 +8,7 @@ from homechat import audit, lockdown
 from homechat.accounts import api_tokens, devices, lockout
 from homechat.accounts.device_names import device_name
 from homechat.accounts.models import User
-from homechat.accounts.sign_in import prove_all
+from homechat.accounts.sign_in import prove_all, still
 from homechat.accounts.token_models import TokenKind
 from homechat.actor import Actor, Role
 from homechat.database import transaction
@@ -21,10 +21,10 @@ def sign_in(actor: Actor, *, username: str, password: str, code: str) -> tuple[U
     Every sign-in has a token of its own: a second phone does not sign the first one out.
     Raises as `accounts/sign_in.py: prove_all` does, and LockedDown.
     """
-    user = prove_all(actor, username=username, password=password, code=code)
-    lockdown.refuse_token(Role(user.role))
-    with transaction() as session:
-        user = session.get_one(User, user.id)
+    proved = prove_all(actor, username=username, password=password, code=code)
+    lockdown.refuse_token(Role(proved.user.role))
+    with transaction():
+        user = still(proved)
         lockout.forget_failures(actor, user)
         return user, open_app(actor, user)
 

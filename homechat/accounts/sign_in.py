@@ -6,6 +6,7 @@ A passkey that has seen finger, face or PIN is password and second step in one.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
@@ -49,18 +50,38 @@ class HalfWay:
     secret: str = field(repr=False)
 
 
+class Proved(NamedTuple):
+    """Somebody gave the right password, of which the hash was this."""
+
+    user: User
+    password_hash: str | None
+
+
 def sign_in(actor: Actor, *, username: str, password: str) -> Admitted | HalfWay:
     """Take a name and a password; return who is in, or what is missing.
 
     Raises Unauthenticated with one sentence for every cause, after one and the same work; Waiting for somebody who has
     yet to be let in; LockedDown for who has to wait; TooMany past the limits.
     """
-    user = _check_password(actor, username, password)
-    if user.two_factor_since is not None:
-        return HalfWay(Purpose.SECOND_STEP, challenges.pose(Purpose.SECOND_STEP, user_id=user.id))
-    if two_factor.is_required(Role(user.role)):
-        return begin_enrolment(user)
-    return _admit(actor, user)
+    proved = _check_password(actor, username, password)
+    with transaction():
+        user = still(proved)
+        if user.two_factor_since is not None:
+            return HalfWay(Purpose.SECOND_STEP, challenges.pose(Purpose.SECOND_STEP, user_id=user.id))
+        if two_factor.is_required(Role(user.role)):
+            return begin_enrolment(user)
+        return _admit(actor, user)
+
+
+def still(proved: Proved) -> User:
+    """Within the transaction that lets somebody in, return who it is.
+
+    Raises Unauthenticated where they, or whoever helped them, have shut the password out that was checked before.
+    """
+    user = db.session.get_one(User, proved.user.id, populate_existing=True)
+    if user.password_hash != proved.password_hash:
+        raise _refusal()
+    return user
 
 
 def begin_enrolment(user: User) -> HalfWay:
@@ -205,16 +226,17 @@ def _spend_enrolment(secret: str) -> User:
     return user
 
 
-def prove_all(actor: Actor, *, username: str, password: str, code: str = "") -> User:
-    """Return who it is that shows everything at once, for doors without pages.
+def prove_all(actor: Actor, *, username: str, password: str, code: str = "") -> Proved:
+    """Return who it is that shows everything at once, for doors without pages; let them in with `still`.
 
     Raises as `sign_in` does, and SecondStepNeeded when a code is missing.
     """
-    user = _check_password(actor, username, password)
+    proved = _check_password(actor, username, password)
+    user = proved.user
     if user.two_factor_since is None:
         if two_factor.is_required(Role(user.role)):
             raise Forbidden(_("Your house wants a second step. Sign in once in a browser to set it up."))
-        return user
+        return proved
     if not code:
         raise SecondStepNeeded(_("Now the code of your authenticator app."))
     digest = recovery_codes.digest_for(user.id, code)
@@ -223,12 +245,12 @@ def prove_all(actor: Actor, *, username: str, password: str, code: str = "") -> 
         is_right = _may_come_in(actor, user) and take_code(actor, user, code, recovery_digest=digest)
         if is_right:
             lockout.forget_failures(actor, user)
-            return user
+            return proved
         lockout.note_failure(actor, user, audit.Action.TWO_FACTOR_FAILED)
     raise _refusal()
 
 
-def _check_password(actor: Actor, username: str, password: str) -> User:
+def _check_password(actor: Actor, username: str, password: str) -> Proved:
     # Stripped once more: however much blank follows a name, it is the same name to every budget.
     name = username.strip().lower()[:NAME_CHARACTERS_READ_MAX].strip()
     limits.spend(limits.SIGN_IN_ADDRESS, actor.address)
@@ -241,8 +263,10 @@ def _check_password(actor: Actor, username: str, password: str) -> User:
         raise refusal or _refusal()
     lockdown.refuse(Role(user.role))
     if stored is not None and passwords.needs_rehash(stored):
-        _replace_password_hash(user.id, stored, passwords.hash_password(password))
-    return user
+        renewed = passwords.hash_password(password)
+        _replace_password_hash(user.id, stored, renewed)
+        stored = renewed
+    return Proved(user, stored)
 
 
 def _judge(actor: Actor, user: User | None, stored: str | None, *, is_right: bool) -> HomeChatError | None:

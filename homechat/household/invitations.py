@@ -27,6 +27,7 @@ from homechat.text import one_line
 INVITATION_HOURS = (1, 30 * 24)
 DEFAULT_HOURS = 72
 INVITATION_MAX_USES = 50
+INVITATIONS_KEPT_IN_SIGHT = 100
 NOTE_MAX_CHARACTERS = 100
 INVITABLE = (Role.MEMBER, Role.GUEST, Role.ADMIN)
 
@@ -115,11 +116,20 @@ def open_invitation(token: str) -> Invitation:
 
 
 def invitations_for(actor: Actor) -> list[Invitation]:
-    """Return the invitations an actor may manage, the newest first: all with the right to, else their own."""
-    query = sa.select(Invitation).order_by(Invitation.id.desc())
+    """Return the invitations an actor may manage, the newest first: all with the right to, else their own.
+
+    Of those whose time is over, the INVITATIONS_KEPT_IN_SIGHT newest.
+    """
+    mine: sa.ColumnElement[bool] = sa.true()
     if not may_in_house(actor, HouseRight.MANAGE_INVITATIONS):
-        query = query.where(Invitation.created_by_id == actor.person_id)
-    return list(db.session.scalars(query))
+        mine = Invitation.created_by_id == actor.person_id
+    newest = (
+        sa.select(Invitation.id).where(mine).order_by(Invitation.id.desc()).limit(INVITATIONS_KEPT_IN_SIGHT)
+    )
+    in_sight = sa.or_(Invitation.expires_at > clock.now(), Invitation.id.in_(newest))
+    return list(
+        db.session.scalars(sa.select(Invitation).where(mine, in_sight).order_by(Invitation.id.desc()))
+    )
 
 
 def arrivals_by_invitation(invitations: Iterable[Invitation]) -> dict[int, list[User]]:

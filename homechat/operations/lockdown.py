@@ -9,12 +9,13 @@ from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
+from sqlalchemy.orm import aliased
 
 from homechat import audit, clock, lockdown
 from homechat.accounts import sessions, step_up
 from homechat.accounts.bearers import is_live_app_at
 from homechat.accounts.models import LoginSession, Standing, User
-from homechat.accounts.token_models import ApiToken
+from homechat.accounts.token_models import ApiToken, TokenKind
 from homechat.actor import Actor, Role
 from homechat.database import db, transaction
 from homechat.errors import Forbidden, Invalid
@@ -245,11 +246,15 @@ def _sessions() -> sa.Select[int]:
 
 
 def _tokens() -> sa.Select[int]:
-    is_live = sa.or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > clock.now())
+    owner, now = aliased(User), clock.now()
+    not_over = sa.or_(ApiToken.expires_at.is_(None), ApiToken.expires_at > now)
+    is_made = sa.and_(ApiToken.kind == TokenKind.MADE, ApiToken.revoked_at.is_(None), not_over)
     return (
         sa.select(ApiToken.id)
         .join(User, User.id == ApiToken.user_id)
-        .where(ApiToken.revoked_at.is_(None), is_live)
+        .join(owner, owner.id == ApiToken.created_by_id)
+        .where(_is_welcome(), owner.standing == Standing.ACTIVE, owner.erased_at.is_(None))
+        .where(sa.or_(is_made, is_live_app_at(now)))
     )
 
 
