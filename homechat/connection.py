@@ -208,10 +208,11 @@ def _comparison() -> Callable[[], None]:
 def _adjust(
     socket: LiveSocket, role: Role | None, rooms: set[int], lockdowns: Sequence[lockdown.InForce]
 ) -> None:
-    if role is None:
-        revocation.cut([socket], reason="revoked", sentence=_("This device was signed out."))
-    elif refusal := lockdown.refusal(role, lockdowns, has_token=socket.token_id is not None):
+    # First the lockdown: where it also signs everybody out, it is why.
+    if refusal := lockdown.refusal(role or socket.role, lockdowns, has_token=socket.token_id is not None):
         revocation.cut([socket], reason="locked_down", sentence=refusal.sentence)
+    elif role is None:
+        revocation.cut([socket], reason="revoked", sentence=_("This device was signed out."))
     elif role is not socket.role:
         sentence = _("What you may do here has changed. Please reload.")
         revocation.cut([socket], reason="role_changed", sentence=sentence)

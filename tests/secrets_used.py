@@ -79,6 +79,13 @@ def looks_like_a_token(word: str) -> bool:
 # Looking
 
 
+def read_before_it_goes(file: Path) -> None:
+    """Take in a log that is about to be deleted."""
+    for line in file.read_text(errors="replace").splitlines():
+        note_line(line)
+    _logs.discard(file)
+
+
 def leaks() -> list[str]:
     """Return where a secret stands in a log, without repeating it."""
     return [*_leaks_in_files(), *leaks_in("what was logged in this process", "\n".join(_lines), known())]

@@ -100,7 +100,7 @@ def test_after_15_minutes_the_panel_asks_who_it_is_and_leads_on(house: House) ->
 @pytest.mark.parametrize("endpoint", ADMIN_ATTEMPTS)
 def test_no_act_of_the_panel_works_for_a_member_or_on_a_borrowed_phone(house: House, endpoint: str) -> None:
     attempt = ATTEMPTS[endpoint](house)
-    ada, ben = house.client("ada"), house.client("cleo")
+    ada, ben = house.client("ada"), house.client("ben")
     token = ada.form_token("/me")
     before = everything_in(house)
 

@@ -33,6 +33,7 @@ from hypothesis.stateful import (
 
 from homechat.actor import Actor, Role
 from homechat.household.people import change_role
+from tests import secrets_used
 from tests.conftest import GENEROUS_LIMITS, close
 from tests.devices import new_device, window_of
 from tests.house import CAST, House, copy_house
@@ -93,6 +94,7 @@ class Household(RuleBasedStateMachine):
         close(self.house)
         self.server.assert_no_traceback()
         self.server.assert_no_stall()
+        secrets_used.read_before_it_goes(self.server.log_file)
         shutil.rmtree(self.folder)
 
     @initialize()

@@ -13,7 +13,7 @@ import requests
 import sqlalchemy as sa
 
 from homechat import clock
-from homechat.accounts.token_models import ApiToken
+from homechat.accounts.token_models import ApiToken, TokenKind
 from homechat.actor import Actor
 from homechat.database import transaction
 from homechat.lockdown import Kind, Lockdown
@@ -34,6 +34,8 @@ SOON_SECONDS = 5
 # Written down from docs/lockdown.md, not from the code.
 ADMINS = {"an admin", "an admin's app"}
 EVERYBODY = ADMINS | {"an admin's bot", "a member", "a member's app", "a member's bot", "a guest's app"}
+APPS = {who for who in EVERYBODY if who.endswith("app")}
+SIGNED_OUT = {Kind.TOKENS: set(), Kind.USERS: set(), Kind.ADMIN_ONLY: set(), Kind.ALL: APPS}
 STILL_WORKS = {Kind.TOKENS: set(), Kind.USERS: ADMINS, Kind.ADMIN_ONLY: ADMINS, Kind.ALL: set()}
 PERSON = {"an admin": "ada", "a member": "ben", "a guest": "gus"}
 OF_PEOPLE = "The house is closed for a while. Nothing of yours is lost."
@@ -69,11 +71,14 @@ def works(script: Script) -> bool:
     return ask(script).status_code == 200 and script.send("room:list")["ok"] is True
 
 
-def token_rows(house: House) -> list[Any]:
-    """Return all tokens as they are stored, but for when they were used last."""
+def token_rows(house: House, kind: Kind) -> list[Any]:
+    """Return all tokens that a lockdown leaves alone as they are stored, but for when they were used last."""
     columns = [each for each in ApiToken.__table__.columns if not each.name.startswith("last_used")]
+    rows = sa.select(*columns).order_by(ApiToken.id)
+    if SIGNED_OUT[kind]:
+        rows = rows.where(ApiToken.kind == TokenKind.MADE)
     with house.rows() as session:
-        return [tuple(row) for row in session.execute(sa.select(*columns).order_by(ApiToken.id))]
+        return [tuple(row) for row in session.execute(rows)]
 
 
 @pytest.fixture
@@ -96,12 +101,15 @@ def test_a_token_is_told_why_then_cut_and_works_again_unchanged_when_it_is_lifte
         for who in sorted(EVERYBODY)
     }
     assert all(map(works, scripts.values())), "guard: they all work as long as the house is open"
-    before = token_rows(shared_house)
+    before = token_rows(shared_house, kind)
 
     closed(kind)
 
     for who in sorted(EVERYBODY - STILL_WORKS[kind]):
         _assert_told_and_cut(scripts[who], sentence_for(who, kind))
+        if who in SIGNED_OUT[kind]:
+            assert ask(scripts[who]).status_code == 401, who
+            continue
         _assert_refused_at_the_handshake(scripts[who], sentence_for(who, kind))
         _assert_locked(ask(scripts[who]), sentence_for(who, kind))
     for who in sorted(STILL_WORKS[kind]):
@@ -111,10 +119,12 @@ def test_a_token_is_told_why_then_cut_and_works_again_unchanged_when_it_is_lifte
 
     shared_house.act(lift, OPERATOR)
 
-    for who in sorted(EVERYBODY - STILL_WORKS[kind]):
+    for who in sorted(SIGNED_OUT[kind]):
+        assert ask(scripts[who]).status_code == 401, who
+    for who in sorted(EVERYBODY - STILL_WORKS[kind] - SIGNED_OUT[kind]):
         scripts[who].forget()
         assert works(scripts[who].connect()), who
-    assert token_rows(shared_house) == before
+    assert token_rows(shared_house, kind) == before
 
 
 def test_what_a_token_sends_before_the_cut_is_refused(server: ServerProcess) -> None:

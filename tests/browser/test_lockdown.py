@@ -17,7 +17,7 @@ REASON = "Cleo's phone was stolen. We change the locks."
 
 def look_again(page: Page) -> None:
     """Have the page believe that somebody looks at it anew, which saves half a minute."""
-    page.wait_for_function("customElements.get('locked-door')")
+    expect(page.locator("locked-door:defined")).to_be_attached()
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
 
