@@ -19,10 +19,10 @@ class Executor(Protocol):
     def __call__(self, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any: ...
 
 
-def install(executor: Executor | None) -> None:
-    """Use `executor` from now on; None means right here."""
-    global _executor
-    _executor = executor
+def install(executor: Executor | None, *, calm: Executor | None = None) -> None:
+    """Use `executor` from now on; None means right here. calm: the one for what is dear; as the other unless given."""
+    global _executor, _calm
+    _executor, _calm = executor, calm or executor
 
 
 def in_native_thread(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -34,14 +34,18 @@ def in_native_thread(function: Callable[P, R], /, *args: P.args, **kwargs: P.kwa
 
 
 class Bounded:
-    """`in_native_thread` for work that is dear in memory: at most `at_most` calls at once, others wait."""
+    """As `in_native_thread`, for work that is dear: at most `at_most` calls at once, and everybody else goes first."""
 
     def __init__(self, at_most: int) -> None:
         self._turns = threading.BoundedSemaphore(at_most)
 
     def __call__(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         with self._turns:
-            return in_native_thread(function, *args, **kwargs)
+            if _calm is None:
+                return function(*args, **kwargs)
+            result: R = _calm(function, *args, **kwargs)
+            return result
 
 
 _executor: Executor | None = None
+_calm: Executor | None = None

@@ -59,14 +59,18 @@ def _patch_standard_library() -> None:
 
 def _serve(settings: Settings) -> None:
     import eventlet
-    from eventlet import tpool, websocket, wsgi
+    from eventlet import patcher, tpool, websocket, wsgi
 
     from homechat import offload
+    from homechat.security.passwords import HASHES_AT_ONCE_MAX
     from homechat.serving import lifecycle, websocket_repairs
+    from homechat.serving.calm_threads import CalmThreads
 
     websocket_repairs.repair_eventlet(websocket)
     listener = _listen(settings)
-    offload.install(tpool.execute)
+    calm = CalmThreads(patcher.original("threading"), patcher.original("queue"), at_most=HASHES_AT_ONCE_MAX)
+    # Twice handed over: the loop's own threads know how to wake it, and wait for those that step back.
+    offload.install(tpool.execute, calm=functools.partial(tpool.execute, calm.run))
     house = lifecycle.open_house(settings, async_mode="eventlet")
     stop_asked = eventlet.Event()
     _on_signals(stop_asked.send)

@@ -5,6 +5,7 @@ the reverse proxy in front keeps slow strangers away from it.
 """
 
 import logging
+import queue
 import signal
 import socket
 import threading
@@ -13,9 +14,12 @@ from typing import TYPE_CHECKING, Any
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
+from homechat import offload
 from homechat.config import Settings
 from homechat.security.headers import refusal
+from homechat.security.passwords import HASHES_AT_ONCE_MAX
 from homechat.serving import lifecycle, request_bodies, websocket_repairs
+from homechat.serving.calm_threads import CalmThreads
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
@@ -34,6 +38,7 @@ def serve(settings: Settings) -> None:
     except OSError as error:
         raise lifecycle.cannot_listen(settings, error) from error
     lifecycle.send_at_once(listener)
+    offload.install(None, calm=CalmThreads(threading, queue, at_most=HASHES_AT_ONCE_MAX).run)
     house = lifecycle.open_house(settings, async_mode="threading")
     websocket_repairs.bound_simple_websocket(house.app.extensions["socketio"].server.eio)
     server = _Server(listener, house)
