@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -27,11 +28,22 @@ def niceness_of_threads(pid: int) -> list[int]:
     return [int(stat.rpartition(")")[2].split()[16]) for stat in stats]
 
 
-@pytest.mark.skipif(not hasattr(os, "setpriority"), reason="needs priorities of threads")
+@pytest.mark.skipif(sys.platform != "linux", reason="needs priorities of threads")
 def test_it_runs_at_the_lowest_priority_and_whoever_waits_keeps_theirs() -> None:
     calm, before = CalmThreads(threading, queue, at_most=2), niceness()
     assert calm.run(niceness) == NICENESS
     assert niceness() == before
+
+
+def test_where_the_system_refuses_it_the_work_is_done_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "setpriority", refuse)
+    calm = CalmThreads(threading, queue, at_most=1)
+    done: queue.SimpleQueue[tuple[int, int]] = queue.SimpleQueue()
+    threading.Thread(target=lambda: done.put(calm.run(divmod, 17, 5)), daemon=True).start()
+    assert done.get(timeout=10) == (3, 2)
 
 
 def test_it_returns_what_is_returned_and_raises_what_is_raised() -> None:

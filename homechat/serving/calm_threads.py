@@ -7,7 +7,9 @@ serves everybody, and a few at once leave the loop a fifth of the processor.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
@@ -35,8 +37,10 @@ class CalmThreads:
         return job.result()
 
     def _work(self) -> None:
-        if hasattr(os, "setpriority"):
-            os.setpriority(os.PRIO_PROCESS, self._threading.get_native_id(), NICENESS)
+        # Elsewhere a thread has no priority of its own, and its number may be that of somebody else's process.
+        if sys.platform == "linux":
+            with suppress(OSError):  # Refused, as a container may: then it takes turns, as any thread does.
+                os.setpriority(os.PRIO_PROCESS, self._threading.get_native_id(), NICENESS)
         while True:
             self._jobs.get().do()
             self._idle.release()
