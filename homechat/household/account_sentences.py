@@ -84,6 +84,15 @@ SENTENCES: dict[Action, Sentences] = {
     Action.API_REQUEST: Sentences(
         _("A program used a token of yours."), _("A program used a token of yours, as %(who)s.")
     ),
+    Action.BOT_CREATED: Sentences(
+        _("You made a bot."), _("%(who)s made a bot for you."), _("You made a bot for %(whom)s.")
+    ),
+    Action.BOT_CHANGED: Sentences(
+        _("You changed a bot."), _("%(who)s changed a bot of yours."), _("You changed a bot of %(whom)s.")
+    ),
+    Action.BOT_DELETED: Sentences(
+        _("You deleted a bot."), _("%(who)s deleted a bot of yours."), _("You deleted a bot of %(whom)s.")
+    ),
     Action.ACCOUNT_LOCKED: Sentences(
         _("You locked your account."), _("%(who)s locked your account."), _("You locked %(whom)s out.")
     ),
@@ -135,6 +144,11 @@ SENTENCES: dict[Action, Sentences] = {
         _("%(who)s took you out of a room."),
         _("You took %(whom)s out of a room."),
     ),
+    Action.MESSAGE_DELETED_BY_ADMIN: Sentences(
+        _("You deleted a message."),
+        _("%(who)s deleted a message of yours."),
+        _("You deleted a message of %(whom)s."),
+    ),
     Action.SETTINGS_CHANGE: Sentences(
         _("You changed a setting of the house."), _("%(who)s changed a setting that concerns you.")
     ),
@@ -146,6 +160,13 @@ SENTENCES: dict[Action, Sentences] = {
         _("You took data out of the house."),
         _("%(who)s took data of yours out of the house."),
         _("You took data of %(whom)s out of the house."),
+    ),
+    Action.BACKUP: Sentences(
+        _("You had a backup of the house made or tried."),
+        _("%(who)s had a backup of the house made or tried."),
+    ),
+    Action.RESTORE: Sentences(
+        _("You put a backup in the place of the house."), _("%(who)s put a backup in the place of the house.")
     ),
     Action.AUDIT_PRUNED: Sentences(
         _("You deleted old entries of the audit log."), _("%(who)s deleted old entries of the audit log.")

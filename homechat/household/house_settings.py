@@ -13,6 +13,7 @@ from homechat.database import transaction
 from homechat.errors import Forbidden, Invalid, NotFound
 from homechat.household.founding import checked_house_name
 from homechat.locales import LOCALES, timezones
+from homechat.security.outgoing import private_hosts
 from homechat.security.policy import HouseRight, may_in_house
 from homechat.settings import Setting
 
@@ -90,7 +91,22 @@ def _value(setting: Setting[Any], text: str) -> str | bool | int:
         )
     if setting is settings.HOUSE_TIMEZONE and text and text not in timezones():
         raise Invalid(_("There is no such time zone. Write it like Europe/Berlin."))
+    if setting is settings.WEBHOOK_PRIVATE_HOSTS:
+        return _checked_hosts(text)
     return checked_house_name(text) if setting is settings.HOUSE_NAME else text
+
+
+def _checked_hosts(text: str) -> str:
+    try:
+        private_hosts(text)
+    except ValueError as error:
+        raise Invalid(
+            _(
+                "This is no host at home: %(entry)s. Write a name, an address such as 192.168.1.20 or a network.",
+                entry=str(error)[:100],
+            )
+        ) from error
+    return " ".join(text.replace(",", " ").split())
 
 
 def _as_text(value: object) -> str:

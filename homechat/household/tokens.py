@@ -15,6 +15,7 @@ from homechat.accounts.bots import make_bot
 from homechat.accounts.models import User
 from homechat.accounts.token_models import ApiToken, TokenKind
 from homechat.actor import Actor, Role
+from homechat.bots.actions import equip_bot
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Forbidden, Invalid
 from homechat.rooms.queries import look_up_room
@@ -50,11 +51,14 @@ def create_token(
         _refuse_too_many(owner)
         given, tidied = _checked(owner, name=name, scopes=scopes, hours=hours, as_bot=as_bot)
         rooms = None if room_ids is None else _rooms(owner, room_ids)
+        acts_as = make_bot(actor, tidied) if as_bot else owner
+        if as_bot:
+            equip_bot(actor, acts_as, owner)
         return issue(
             actor,
             kind=TokenKind.MADE,
             name=tidied,
-            acts_as=make_bot(actor, tidied) if as_bot else owner,
+            acts_as=acts_as,
             owner=owner,
             scopes=given,
             room_ids=rooms,

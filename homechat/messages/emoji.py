@@ -1,10 +1,13 @@
-"""Which messages are nothing but a few emoji, and are shown large."""
+"""What an emoji is: messages of nothing but a few are shown large, and one is a reaction."""
 
 from __future__ import annotations
 
 import re
 
 EMOJI_MAX = 8
+EMOJI_CHARACTERS_MAX = 16
+USUAL = ("\U0001f44d", "\u2764\ufe0f", "\U0001f602", "\U0001f62e", "\U0001f622", "\U0001f389")
+"""What people react with most: thumbs up, heart, tears of joy, open mouth, crying, party."""
 _CHARACTERS_MAX = 256
 
 # Shown as pictures by themselves. Below U+10000: the characters with Emoji_Presentation=Yes (UTS #51), and
@@ -33,9 +36,29 @@ _SEQUENCE = (
 _FLAG = "[\U0001f1e6-\U0001f1ff]{2}"
 _KEYCAP = "[0-9#*]\ufe0f?\u20e3"
 _ONE = f"(?:{_SEQUENCE}|{_FLAG}|{_KEYCAP})"
+_FLAG_OF_A_REGION = "\U0001f3f4"
+_ONLY_ONE = re.compile(_ONE)
 _FEW = re.compile(rf"\s*{_ONE}(?:\s*{_ONE}){{0,{EMOJI_MAX - 1}}}\s*")
 
 
 def is_emoji_only(body: str) -> bool:
     """Return whether `body` is 1 to 8 emoji and, white space apart, nothing else. A digit is no emoji."""
     return len(body) <= _CHARACTERS_MAX and _FEW.fullmatch(body) is not None
+
+
+def is_one_emoji(text: str) -> bool:
+    """Return whether `text` is exactly one emoji as people see it: with its skin tone, or several that are joined."""
+    if len(text) > EMOJI_CHARACTERS_MAX or _ONLY_ONE.fullmatch(text) is None:
+        return False
+    # Tags are invisible letters: in a flag they name the region, anywhere else they would carry words.
+    return text.startswith(_FLAG_OF_A_REGION) or not re.search(_TAGS, text)
+
+
+def same_emoji(one: str, other: str) -> bool:
+    """Return whether two emoji look the same; some keyboards leave out the sign that asks for the picture."""
+    return one.replace("\ufe0f", "") == other.replace("\ufe0f", "")
+
+
+def with_picture(emoji: str) -> str:
+    """Return the emoji with the sign that asks for its picture, where a lone character would be shown as text."""
+    return emoji + "\ufe0f" if emoji == "\u2764" else emoji

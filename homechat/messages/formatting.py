@@ -9,7 +9,7 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
-from html import escape
+from html import escape, unescape
 from threading import Lock
 
 import nh3
@@ -20,7 +20,7 @@ from homechat.messages.emoji import is_emoji_only
 from homechat.messages.markup import message_markdown
 from homechat.messages.plain_text import clean_body, is_blank, shortened
 
-__all__ = ["TAGS", "clean_body", "format_body", "is_blank", "is_emoji_only", "preview"]
+__all__ = ["TAGS", "clean_body", "format_body", "is_blank", "is_emoji_only", "plain_text", "preview"]
 
 TAGS = frozenset({"a", "blockquote", "br", "code", "em", "li", "ol", "p", "pre", "s", "strong", "ul"})
 URL_SCHEMES = frozenset({"http", "https", "mailto"})
@@ -38,6 +38,9 @@ _cleaner = nh3.Cleaner(
 )
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _TAG = re.compile(r"<[^>]*>")
+_END_OF_LINE = re.compile(r"<br>|</(?:p|li|pre|blockquote)>")
+# What has none of these is what it looks like.
+_MARKED = re.compile(r"[\[`*_~\\]|^[ \t]*[>+-]", re.MULTILINE)
 
 
 class RecentRenders:
@@ -85,13 +88,23 @@ def format_body(body: str) -> Markup:
     return html
 
 
-def preview(body: str, limit: int = 80) -> str:
+def preview(body: str, limit: int = 80, *, title: str = "") -> str:
     """Return `body` as one plain line of at most `limit` code points; it is text, not HTML.
 
     Markers are stripped, line breaks become spaces, and an ellipsis stands for what did not fit. Marks that
-    close a change of direction come on top of `limit`.
+    close a change of direction come on top of `limit`.  title: what stands above the message.
     """
-    return _previewed(_SURROGATE.sub("\ufffd", body[:_PREVIEW_READS_CHARACTERS]), limit)
+    line = _previewed(_SURROGATE.sub("\ufffd", body[:_PREVIEW_READS_CHARACTERS]), limit)
+    return shortened(f"{title}: {line}", limit) if title else line
+
+
+def plain_text(body: str) -> str:
+    """Return `body` as it reads, in lines: no markers, of a link its words. It is text, not HTML."""
+    if not _MARKED.search(body):
+        return body
+    html = str(format_body(body))  # No Markup any more: what is unescaped must be escaped again.
+    lines = _END_OF_LINE.sub("\n", html)
+    return unescape(_TAG.sub("", lines)).strip()
 
 
 def _render(body: str) -> Markup:

@@ -26,6 +26,7 @@ CATCH_UP_CHARACTERS = 100_000
 class Page:
     """A stretch of history, oldest first.
 
+    has_more: whether there are older messages; has_newer: whether there are newer ones.
     oldest_seq: the place to page back from, None when the page is empty.  last_seq: the room's latest change.
     """
 
@@ -33,6 +34,7 @@ class Page:
     messages: list[Message]
     has_more: bool
     last_seq: int
+    has_newer: bool = False
 
     @property
     def oldest_seq(self) -> int | None:
@@ -53,22 +55,34 @@ def page_before(actor: Actor, room_id: int, *, before: int | None = None, limit:
     Raises NotFound or Forbidden. In a private room whose newcomers see it from their arrival on, nothing older shows.
     """
     found = find_room(actor, room_id, RoomRight.READ)
-    limit = max(1, min(limit, 100))
-    query = (
-        sa.select(Message)
-        .where(Message.room_id == room_id, Message.seq > _visible_from(found))
-        .order_by(Message.seq.desc())
-        .limit(limit + 1)
-    )
-    if before is not None:
-        query = query.where(Message.seq < before)
-    rows = list(db.session.scalars(query))
-    shown = _that_fit(rows[:limit])
+    shown, has_more = _older(found, before, max(1, min(limit, 100)), PAGE_CHARACTERS)
     return Page(
         room_id=room_id,
-        messages=shown[::-1],
-        has_more=len(rows) > len(shown),
+        messages=shown,
+        has_more=has_more,
         last_seq=found.last_seq,
+        has_newer=before is not None,
+    )
+
+
+def page_around(actor: Actor, room_id: int, place: int) -> Page:
+    """Return the messages around the one at `place`, 25 before it and 25 from it on; fewer when they are very long.
+
+    Where no message stands there that the actor may see, those that are nearest. Raises NotFound or Forbidden.
+    """
+    found = find_room(actor, room_id, RoomRight.READ)
+    half, characters = PAGE_MESSAGES // 2, PAGE_CHARACTERS // 2
+    older, has_more = _older(found, place, half, characters)
+    rows = list(
+        db.session.scalars(_visible(found).where(Message.seq >= place).order_by(Message.seq).limit(half + 1))
+    )
+    newer = _that_fit(rows[:half], characters)
+    return Page(
+        room_id=room_id,
+        messages=older + newer,
+        has_more=has_more,
+        last_seq=found.last_seq,
+        has_newer=len(rows) > len(newer),
     )
 
 
@@ -80,7 +94,7 @@ def changes_after(actor: Actor, room_id: int, *, after: int) -> dict[str, Any]:
     found = find_room(actor, room_id, RoomRight.READ)
     rows = db.session.scalars(
         sa.select(Message)
-        .where(Message.room_id == room_id, Message.changed_seq > after, Message.seq > _visible_from(found))
+        .where(Message.room_id == room_id, Message.changed_seq > after, Message.seq > found.hidden_up_to)
         .order_by(Message.changed_seq)
         .limit(CATCH_UP_MESSAGES + 1)
     ).all()
@@ -118,12 +132,22 @@ def first_unread_seq(actor: Actor, found: RoomInHand) -> int | None:
     )
 
 
-def _that_fit(messages: list[Message]) -> list[Message]:
-    """Return as many of the first messages as have 50,000 characters together, one at least."""
+def _older(found: RoomInHand, before: int | None, limit: int, characters: int) -> tuple[list[Message], bool]:
+    """Return the newest messages before a place, oldest first, and whether there are older ones."""
+    query = _visible(found).order_by(Message.seq.desc()).limit(limit + 1)
+    if before is not None:
+        query = query.where(Message.seq < before)
+    rows = list(db.session.scalars(query))
+    shown = _that_fit(rows[:limit], characters)
+    return shown[::-1], len(rows) > len(shown)
+
+
+def _visible(found: RoomInHand) -> sa.Select[Message]:
+    return sa.select(Message).where(Message.room_id == found.room_id, Message.seq > found.hidden_up_to)
+
+
+def _that_fit(messages: list[Message], characters_max: int) -> list[Message]:
+    """Return as many of the first messages as have so many characters together, one at least."""
     sums = accumulate(len(message.body) for message in messages)
-    count = sum(characters <= PAGE_CHARACTERS for characters in sums)
+    count = sum(characters <= characters_max for characters in sums)
     return messages[: max(1, count)]
-
-
-def _visible_from(found: RoomInHand) -> int:
-    return found.joined_seq if found.from_arrival else 0

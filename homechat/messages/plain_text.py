@@ -63,7 +63,7 @@ def shortened(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     end = limit - 1
-    while end > 0 and _belongs_together(text, end):
+    while end > 0 and belongs_together(text, end):
         end -= 1
     kept, closers = _balanced(text[: end or limit - 1].rstrip() + "…")
     return kept + closers
@@ -112,7 +112,7 @@ _ZERO_WIDTH_JOINER = "\u200d"
 _VIRAMA_CLASS = 9
 
 
-def _belongs_together(text: str, at: int) -> bool:
+def belongs_together(text: str, at: int) -> bool:
     """Return whether a cut before `text[at]` would split what a reader takes for one character (UAX #29)."""
     before, after = text[at - 1], text[at]
     if _is_flag_letter(before) and _is_flag_letter(after):

@@ -13,9 +13,13 @@ from markupsafe import Markup
 
 from homechat import clock
 from homechat.accounts.cards import PersonCard, card_of
+from homechat.messages.answers import NO_CARD, Answer, CardState
+from homechat.messages.around import NOTHING, Quote, Reaction, Surroundings, surroundings_of
 from homechat.messages.formatting import format_body, is_emoji_only
+from homechat.messages.headings import label_of, title_of
 from homechat.messages.models import Message
-from homechat.realtime.events import MessagePosted
+from homechat.realtime.events import MessageAnswered, MessageChanged, MessagePosted
+from homechat.uploads.cards import FileCard
 
 TEMPLATE = "messages/_message.html"
 
@@ -37,11 +41,20 @@ class MessageCard:
     is_emoji_only: bool
     body: str
     html: Markup
+    title: str | None
+    label: str | None
+    reply_to: Quote | None
+    reactions: tuple[Reaction, ...]
+    files: tuple[FileCard, ...]
+    card: CardState | None
 
 
-def card_of_message(message: Message, *, author: PersonCard | None = None) -> MessageCard:
+def card_of_message(
+    message: Message, around: Surroundings = NOTHING, *, author: PersonCard | None = None
+) -> MessageCard:
     """Return the card of a message. author: when the message has none loaded."""
     body = "" if message.deleted_at else message.body
+    title, label = title_of(message), label_of(message)
     return MessageCard(
         id=message.id,
         room_id=message.room_id,
@@ -53,15 +66,23 @@ def card_of_message(message: Message, *, author: PersonCard | None = None) -> Me
         created_at=message.created_at,
         edited_at=message.edited_at,
         is_deleted=message.deleted_at is not None,
-        is_emoji_only=is_emoji_only(body),
+        is_emoji_only=is_emoji_only(body) and not (title or label),
         body=body,
-        html=format_body(body),
+        html=format_body(body) if body else Markup(),
+        title=title,
+        label=label,
+        reply_to=around.reply_to,
+        reactions=around.reactions,
+        files=around.files,
+        card=around.card,
     )
 
 
-def posted(message: Message, *, author: PersonCard | None = None) -> MessagePosted:
+def posted(
+    message: Message, around: Surroundings = NOTHING, *, author: PersonCard | None = None
+) -> MessagePosted:
     """Return the event and JSON form of a message, with its HTML. author: when the message has none loaded."""
-    card = card_of_message(message, author=author)
+    card = card_of_message(message, around, author=author)
     return MessagePosted(
         id=card.id,
         room_id=card.room_id,
@@ -75,22 +96,40 @@ def posted(message: Message, *, author: PersonCard | None = None) -> MessagePost
         edited_at=clock.as_iso(card.edited_at) if card.edited_at else None,
         deleted=card.is_deleted,
         author=_author(card.author),
+        title=card.title,
+        label=card.label,
+        reply_to=card.reply_to.as_dict() if card.reply_to else None,
+        reactions=[reaction.as_dict() for reaction in card.reactions],
+        files=[file.as_dict() for file in card.files],
+        **(card.card or NO_CARD).as_dict(),
     )
+
+
+def changed(message: Message) -> MessageChanged:
+    """Return the event and JSON form of a message after a change, with all that stands around it."""
+    return MessageChanged(**posted(message, surroundings_of([message])[message.id]).payload())
+
+
+def answered(message: Message, *, answer: Answer) -> MessageAnswered:
+    """Return the event of a message whose card was answered, whole, with the tap that changed it."""
+    kind = "ack" if answer.is_ack else "action"
+    return MessageAnswered(**changed(message).payload(), answer={"type": kind, **answer.as_dict()})
 
 
 def cards_of_messages(messages: list[Message]) -> list[MessageCard]:
     """Return the cards of `messages` in their order. Lets others have their turn between two: not in a transaction."""
-    return [card_of_message(message) for message in _in_turns(messages)]
+    return [card_of_message(message, around) for message, around in _in_turns(messages)]
 
 
 def payloads(messages: list[Message]) -> list[dict[str, Any]]:
     """Return the JSON form of `messages` in their order. Lets others have their turn, as `cards_of_messages`."""
-    return [posted(message).payload() for message in _in_turns(messages)]
+    return [posted(message, around).payload() for message, around in _in_turns(messages)]
 
 
-def _in_turns(messages: list[Message]) -> Iterator[Message]:
+def _in_turns(messages: list[Message]) -> Iterator[tuple[Message, Surroundings]]:
+    around = surroundings_of(messages)
     for message in messages:
-        yield message
+        yield message, around[message.id]
         time.sleep(0)
 
 

@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
+from flask_babel import ngettext
 
 from homechat import clock
-from homechat.accounts.models import User
 from homechat.actor import Actor
 from homechat.database import db
 from homechat.messages.formatting import preview
-from homechat.messages.models import Message
+from homechat.messages.latest import Latest, latest_in
+from homechat.messages.models import file_count
 from homechat.messages.unread import unread_by_room
 from homechat.realtime.models import LiveSocketRow
 from homechat.rooms.models import Membership, Room
@@ -86,7 +86,7 @@ def sidebar(user_id: int, *, room_id: int | None = None) -> list[SidebarRoom]:
     read = {room.id: seq for room, seq in rows}
     cards = {card.id: card for card in cards_of_rooms(user_id, rooms)}
     unread = unread_by_room(user_id, room_id=room_id)
-    last = _last_messages(user_id, [room.id for room in rooms])
+    last = latest_in(user_id, [room.id for room in rooms])
     here = _others_here([room.id for room in rooms], user_id)
     lines = [
         SidebarRoom(
@@ -95,7 +95,7 @@ def sidebar(user_id: int, *, room_id: int | None = None) -> list[SidebarRoom]:
             last_read_seq=read[room.id],
             last_seq=room.last_seq,
             here=here.get(room.id, 0),
-            last_message=last.get(room.id),
+            last_message=_in_one_line(last.get(room.id)),
         )
         for room in rooms
     ]
@@ -108,33 +108,18 @@ def sidebar(user_id: int, *, room_id: int | None = None) -> list[SidebarRoom]:
     )
 
 
-def _last_messages(viewer_id: int, room_ids: list[int]) -> dict[int, LastMessage]:
-    """Return the newest message of each room that the viewer may see: not what was said before their arrival.
+def _in_one_line(latest: Latest | None) -> LastMessage | None:
+    if latest is None:
+        return None
+    line = line_of(latest.body, file_count(latest.payload), title=latest.title)
+    return LastMessage(latest.display_name, line, latest.at)
 
-    One look-up per room, from the end of its index; reading all messages of all rooms would take as long as they grow.
-    """
-    candidate = aliased(Message)
-    newest = (
-        sa.select(candidate.seq)
-        .where(
-            candidate.room_id == Room.id,
-            candidate.deleted_at.is_(None),
-            sa.or_(sa.not_(Room.from_arrival), candidate.seq > Membership.joined_seq),
-        )
-        .order_by(candidate.seq.desc())
-        .limit(1)
-        .correlate(Room, Membership)
-        .scalar_subquery()
-    )
-    rows = db.session.execute(
-        sa.select(Message.room_id, User.display_name, Message.body, Message.created_at)
-        .select_from(Room)
-        .join(Membership, sa.and_(Membership.room_id == Room.id, Membership.user_id == viewer_id))
-        .join(Message, sa.and_(Message.room_id == Room.id, Message.seq == newest))
-        .join(User, User.id == Message.author_id)
-        .where(Room.id.in_(room_ids))
-    )
-    return {room: LastMessage(name, preview(body), at) for room, name, body, at in rows}
+
+def line_of(body: str, files: int, *, title: str = "") -> str:
+    """Return a message as one line: what was written, or how many files it is where nothing was."""
+    if body or title or not files:
+        return preview(body, title=title)
+    return str(ngettext("%(num)s file", "%(num)s files", files))
 
 
 def _others_here(room_ids: list[int], user_id: int) -> dict[int, int]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema
+from marshmallow import Schema, fields
 
 from homechat.actor import Actor
 from homechat.doors.events import Json, event
 from homechat.doors.shapes import Number, Text
-from homechat.messages import actions
+from homechat.messages import actions, changes, reactions
+from homechat.messages.answering import answer_card
 from homechat.messages.history import PAGE_MESSAGES, changes_after, page_before
 from homechat.messages.sidebar import conversations
 from homechat.security import limits
@@ -23,6 +24,26 @@ class InRoom(Schema):
 class Send(InRoom):
     body = Text(required=True)
     client_id = Text(required=True)
+    reply_to_id = Number(load_default=None, allow_none=True, at_least=1)
+    upload_ids = fields.List(Text(), load_default=list)
+
+
+class OfMessage(Schema):
+    """Every event about one message names it."""
+
+    message_id = Number(required=True, at_least=1)
+
+
+class Edit(OfMessage):
+    body = Text(required=True)
+
+
+class React(OfMessage):
+    emoji = Text(required=True)
+
+
+class Answer(OfMessage):
+    action_id = Text(required=True)
 
 
 class History(InRoom):
@@ -41,6 +62,31 @@ class Read(InRoom):
 @event("message:send", Send, right=RoomRight.POST, limit=limits.SENDS)
 def on_send(actor: Actor, data: Json) -> Json:
     return {"message": actions.send_message(actor, **data).payload()}
+
+
+@event("message:edit", Edit, right=None, limit=limits.TOUCHES)
+def on_edit(actor: Actor, data: Json) -> Json:
+    return {"message": changes.edit_message(actor, **data).payload()}
+
+
+@event("message:delete", OfMessage, right=None, limit=limits.TOUCHES)
+def on_delete(actor: Actor, data: Json) -> Json:
+    return {"message": changes.delete_message(actor, **data).payload()}
+
+
+@event("message:react", React, right=None, limit=limits.TOUCHES)
+def on_react(actor: Actor, data: Json) -> Json:
+    return {"message": reactions.react(actor, **data).payload()}
+
+
+@event("message:unreact", React, right=None, limit=limits.TOUCHES)
+def on_unreact(actor: Actor, data: Json) -> Json:
+    return {"message": reactions.unreact(actor, **data).payload()}
+
+
+@event("message:answer", Answer, right=None, limit=limits.TOUCHES)
+def on_answer(actor: Actor, data: Json) -> Json:
+    return {"message": answer_card(actor, **data).payload()}
 
 
 @event("message:history", History, right=RoomRight.READ, limit=limits.HISTORY)

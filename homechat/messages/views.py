@@ -5,21 +5,36 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from flask import Blueprint, jsonify, redirect, render_template, url_for
+from flask import Blueprint, jsonify, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
 from homechat.accounts.cards import cards_of
-from homechat.doors.forms import form_number, form_text, query_number
+from homechat.doors.forms import errors_of, form_number, form_text, query_number
 from homechat.doors.people import current_actor
 from homechat.doors.replies import wants_json
+from homechat.errors import Invalid
 from homechat.messages import actions
-from homechat.messages.history import PAGE_MESSAGES, changes_after, first_unread_seq, page_before, reads_of
+from homechat.messages.emoji import USUAL
+from homechat.messages.files import send_files
+from homechat.messages.history import (
+    PAGE_MESSAGES,
+    changes_after,
+    first_unread_seq,
+    page_around,
+    page_before,
+    reads_of,
+)
 from homechat.messages.rendering import cards_of_messages
+from homechat.messages.search import What
+from homechat.messages.search import search as search_house
 from homechat.messages.sidebar import conversations, sidebar
+from homechat.realtime.events import MessagePosted
 from homechat.rooms.queries import cards_of_rooms, find_room, members_of
+from homechat.rooms.sight import ids_to_write_to
 from homechat.security import limits
 from homechat.security.policy import RoomRight
+from homechat.uploads.receiving import received_files
 
 blueprint = Blueprint("messages", __name__)
 
@@ -44,12 +59,18 @@ def conversation(room_id: int) -> Page:
     room = cards_of_rooms(actor.person_id, [found.room], mine=mine)[0]
     if RoomRight.READ not in found.rights:
         return render_template("messages/doorstep.html", room=room, may=found.rights)
-    page = page_before(actor, room_id, before=query_number("before"))
+    around = query_number("around")
+    if around is None:
+        page = page_before(actor, room_id, before=query_number("before"))
+    else:
+        page = page_around(actor, room_id, around)
     return render_template(
         "messages/conversation.html",
         room=room,
         messages=cards_of_messages(page.messages),
         has_more=page.has_more,
+        has_newer=page.has_newer,
+        around_seq=around,
         oldest_seq=page.oldest_seq,
         last_seq=page.last_seq,
         first_unread_seq=first_unread_seq(actor, found),
@@ -57,7 +78,29 @@ def conversation(room_id: int) -> Page:
         members=cards_of(user for _, user in members_of(room_id)),
         may=found.rights,
         client_id=secrets.token_urlsafe(16),
+        usual_emoji=USUAL,
     )
+
+
+@blueprint.get("/search")
+def search() -> Page:
+    actor = current_actor()
+    q, before = request.args.get("q", ""), query_number("before")
+    found, errors, status = None, {}, 200
+    try:
+        if q.strip():
+            found = search_house(actor, q, what=What.ALL if before is None else What.MESSAGES, before=before)
+    except Invalid as error:
+        errors, status = errors_of(error), error.status
+    page = render_template(
+        "messages/search.html",
+        q=q,
+        found=found,
+        errors=errors,
+        is_first_page=before is None,
+        writable=ids_to_write_to(actor, [person.id for person in found.people]) if found else set(),
+    )
+    return page, status
 
 
 @blueprint.post("/rooms/<int:room_id>/messages")
@@ -65,11 +108,36 @@ def post(room_id: int) -> Page:
     actor = current_actor()
     limits.spend(limits.SENDS, actor.person_id)
     message = actions.send_message(
-        actor, room_id=room_id, body=form_text("body"), client_id=form_text("client_id")
+        actor,
+        room_id=room_id,
+        body=form_text("body"),
+        client_id=form_text("client_id"),
+        reply_to_id=form_number("reply_to_id") or None,
+        upload_ids=request.form.getlist("upload_ids"),
     )
+    return _sent(message)
+
+
+@blueprint.post("/rooms/<int:room_id>/files")
+def post_files(room_id: int) -> Page:
+    actor = current_actor()
+    limits.spend(limits.SENDS, actor.person_id)
+    message = send_files(
+        actor,
+        room_id=room_id,
+        files=received_files(),
+        caption=form_text("body"),
+        client_id=form_text("client_id"),
+    )
+    return _sent(message)
+
+
+def _sent(message: MessagePosted) -> Page:
     if wants_json():
         return jsonify(ok=True, message=message.payload())
-    return redirect(url_for("messages.conversation", room_id=room_id, _anchor=f"message-{message.id}"))
+    return redirect(
+        url_for("messages.conversation", room_id=message.room_id, _anchor=f"message-{message.id}")
+    )
 
 
 @blueprint.get("/rooms/<int:room_id>/messages")

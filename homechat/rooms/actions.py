@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 
 import sqlalchemy as sa
@@ -34,18 +33,21 @@ from homechat.rooms.models import (
     Membership,
     Room,
 )
+from homechat.rooms.naming import folded
 from homechat.rooms.queries import (
     belongs_here_always,
     find_room,
     home_room,
+    is_within_reach,
     may_create_room,
     may_meet,
+    may_start_direct,
     may_write_to,
     member_count,
 )
 from homechat.rooms.signals import room_entered
 from homechat.security import limits
-from homechat.security.policy import HouseRight, RoomKind, RoomRight, RoomRole, house_right
+from homechat.security.policy import RoomKind, RoomRight, RoomRole
 from homechat.text import one_line
 
 HOME_NAME = "home"
@@ -77,7 +79,7 @@ def create_room(
     from_arrival, owners_add_only: for private rooms; public ones do without.
     Raises Forbidden without the right, Invalid naming the fields, Conflict when a public room has this name.
     """
-    if not may_create_room(actor):
+    if not may_create_room(actor, kind):
         raise Forbidden(_("You can't make rooms here. Ask whoever runs the house."))
     limits.spend(limits.CREATE_ROOMS, actor.person_id)
     name, description = _checked(name, description)
@@ -117,12 +119,12 @@ def start_direct(actor: Actor, other_ids: Sequence[int]) -> Room:
                 number=DIRECT_MAX_PEOPLE,
             )
         )
-    if not house_right(actor.role, HouseRight.START_DIRECT) or actor.room_ids is not None:
-        raise Forbidden(_("You can't start conversations."))
     key = "-".join(map(str, ids))
     found = _direct_room(key)
-    if found is not None:
+    if found is not None and is_within_reach(actor, found.id):
         return found
+    if not may_start_direct(actor):
+        raise Forbidden(_("You can't start conversations."))
     limits.spend(limits.CREATE_ROOMS, actor.person_id)
     try:
         with transaction() as session:
@@ -251,6 +253,16 @@ def welcome_home(user: User) -> None:
             _put_in(session, home, user.id, RoomRole.MEMBER)
 
 
+def take_out_everywhere(actor: Actor, user_id: int) -> None:
+    """Within a transaction, take a bot that is about to end out of all rooms that it is in."""
+    with transaction() as session:
+        query = sa.select(Membership).join(Membership.room)
+        query = query.where(Membership.user_id == user_id, Room.kind != RoomKind.DIRECT)
+        for membership in session.scalars(query).all():
+            _take_out(actor, session, session.get_one(Room, membership.room_id), membership)
+            _record_about(actor, audit.Action.MEMBER_REMOVED, membership.room_id, user_id)
+
+
 def hand_over_rooms(actor: Actor, user: User) -> None:
     """Within the transaction that made `user` a guest, let others lead the rooms that only they could lead."""
     with transaction() as session:
@@ -300,7 +312,7 @@ def _take_out(actor: Actor, session: Session, room: Room, membership: Membership
 
 
 def _keep_an_owner(actor: Actor, session: Session, room: Room) -> None:
-    """Let the longest-standing member inherit an ownerless room; archive it when nobody is left.
+    """Let the longest-standing member inherit an ownerless room; archive it when nobody is left but bots.
 
     A guest can own a room but not lead it, so one that only guests own goes to somebody of the house, if any is in it.
     """
@@ -311,11 +323,12 @@ def _keep_an_owner(actor: Actor, session: Session, room: Room) -> None:
         .where(Membership.room_id == room.id)
         .order_by(Membership.joined_at, Membership.id)
     ).all()
-    if not remaining:
+    people = [m for m in remaining if session.get_one(User, m.user_id).role != Role.BOT]
+    if not people:
         _archive(actor, session, room)
         return
-    of_the_house = [m for m in remaining if session.get_one(User, m.user_id).belongs_to_house]
-    heirs = of_the_house or remaining
+    of_the_house = [m for m in people if session.get_one(User, m.user_id).belongs_to_house]
+    heirs = of_the_house or people
     if all(membership.role != RoomRole.OWNER for membership in heirs):
         _give_to(actor, session, room, heirs[0])
 
@@ -340,7 +353,7 @@ def _people_to_add(actor: Actor, user_ids: Sequence[int]) -> list[User]:
     people = []
     for user_id in dict.fromkeys(user_ids):
         user = db.session.get(User, user_id) if 0 < user_id < 2**63 else None
-        if user is None or not user.is_welcome or user.role == Role.BOT or not may_meet(actor, user):
+        if user is None or not user.is_welcome or not may_meet(actor, user):
             raise NotFound(_("There is nobody like that here."))
         people.append(user)
     return people
@@ -390,7 +403,7 @@ def _checked(name: str, description: str) -> tuple[str, str]:
 
 def _key_of(name: str, kind: RoomKind) -> str | None:
     """Only public names are unique, so that "taken" never reveals a private room."""
-    return unicodedata.normalize("NFKC", name).casefold() if kind is RoomKind.PUBLIC else None
+    return folded(name) if kind is RoomKind.PUBLIC else None
 
 
 def _name_taken() -> Conflict:

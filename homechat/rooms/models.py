@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from homechat import clock
 from homechat.accounts.models import User
 from homechat.database import Base, UtcDateTime
-from homechat.security.policy import RoomKind
+from homechat.security.policy import RoomFacts, RoomKind
 
 NAME_MIN_CHARACTERS = 2
 NAME_MAX_CHARACTERS = 50
@@ -60,6 +60,16 @@ class Room(Base):
     @property
     def is_archived(self) -> bool:
         return self.archived_at is not None
+
+    @property
+    def facts(self) -> RoomFacts:
+        """What the rules need to know of it."""
+        return RoomFacts(
+            kind=RoomKind(self.kind),
+            is_home=self.is_home,
+            is_archived=self.is_archived,
+            owners_add_only=self.owners_add_only,
+        )
 
 
 class Membership(Base):

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
@@ -24,8 +25,10 @@ from homechat.security.policy import (
     RoomKind,
     RoomRight,
     RoomRole,
+    Scope,
     house_right,
     room_rights,
+    was_given,
 )
 
 
@@ -51,26 +54,23 @@ class RoomCard:
 
 # Asked twice for each message. Columns of tables, by a statement made once, cost a quarter of two objects.
 _rooms, _memberships = (Base.metadata.tables[name] for name in ("rooms", "memberships"))
-_IN_HAND = (
-    sa.select(
-        _rooms.c.kind,
-        _rooms.c.is_home,
-        _rooms.c.archived_at,
-        _rooms.c.owners_add_only,
-        _rooms.c.from_arrival,
-        _rooms.c.last_seq,
-        _memberships.c.id,
-        _memberships.c.role,
-        _memberships.c.joined_seq,
-        _memberships.c.last_read_seq,
-    )
-    .outerjoin_from(
-        _rooms,
-        _memberships,
-        sa.and_(_memberships.c.room_id == _rooms.c.id, _memberships.c.user_id == sa.bindparam("user_id")),
-    )
-    .where(_rooms.c.id == sa.bindparam("room_id"))
+IN_HAND = sa.select(
+    _rooms.c.kind,
+    _rooms.c.is_home,
+    _rooms.c.archived_at,
+    _rooms.c.owners_add_only,
+    _rooms.c.from_arrival,
+    _rooms.c.last_seq,
+    _memberships.c.id,
+    _memberships.c.role,
+    _memberships.c.joined_seq,
+    _memberships.c.last_read_seq,
+).outerjoin_from(
+    _rooms,
+    _memberships,
+    sa.and_(_memberships.c.room_id == _rooms.c.id, _memberships.c.user_id == sa.bindparam("user_id")),
 )
+_ONE_IN_HAND = IN_HAND.where(_rooms.c.id == sa.bindparam("room_id"))
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,11 @@ class RoomInHand:
     def is_member(self) -> bool:
         return self.membership_id is not None
 
+    @property
+    def hidden_up_to(self) -> int:
+        """The last place in the room that a newcomer may not read; 0 where everything is shown."""
+        return self.joined_seq if self.from_arrival else 0
+
     @cached_property
     def room(self) -> Room:
         """The row, for who shows or changes more of it."""
@@ -111,10 +116,15 @@ def find_room(actor: Actor, room_id: int, right: RoomRight) -> RoomInHand:
     """
     found = look_up_room(actor, room_id)
     if found is None or RoomRight.SEE not in found.rights:
-        raise NotFound(_("There is no such conversation, or you are not in it."))
+        raise no_such_room()
     if right not in found.rights:
-        raise Forbidden(_why_not(found))
+        raise Forbidden(_why_not(found, right))
     return found
+
+
+def no_such_room() -> NotFound:
+    """Return the one refusal for rooms that are not there and for those that the actor may not know of."""
+    return NotFound(_("There is no such conversation, or you are not in it."))
 
 
 def look_up_room(actor: Actor, room_id: int) -> RoomInHand | None:
@@ -128,10 +138,16 @@ def look_up_room(actor: Actor, room_id: int) -> RoomInHand | None:
     if isinstance(found, RoomInHand):
         return found
     asked = {"room_id": room_id, "user_id": actor.user_id}
-    row = db.session.connection().execute(_IN_HAND, asked).one_or_none()
+    row = db.session.connection().execute(_ONE_IN_HAND, asked).one_or_none()
     if row is None:
         return None
-    kind, is_home, archived_at, owners_add_only, from_arrival, last_seq, membership_id, role, *places = row
+    kept[key] = found = in_hand(actor.role, room_id, row)
+    return found
+
+
+def in_hand(role: Role, room_id: int, row: Iterable[Any]) -> RoomInHand:
+    """Return what a row of `IN_HAND` says to somebody of `role`."""
+    kind, is_home, archived_at, owners_add_only, from_arrival, last_seq, membership_id, here, *places = row
     facts = RoomFacts(
         kind=RoomKind(kind),
         is_home=is_home,
@@ -139,17 +155,16 @@ def look_up_room(actor: Actor, room_id: int) -> RoomInHand | None:
         owners_add_only=owners_add_only,
     )
     joined_seq, last_read_seq = (place or 0 for place in places)
-    kept[key] = found = RoomInHand(
+    return RoomInHand(
         room_id=room_id,
         facts=facts,
-        rights=room_rights(actor.role, room=facts, here=RoomRole(role) if role else None),
+        rights=room_rights(role, room=facts, here=RoomRole(here) if here else None),
         from_arrival=from_arrival,
         last_seq=last_seq,
         membership_id=membership_id,
         joined_seq=joined_seq,
         last_read_seq=last_read_seq,
     )
-    return found
 
 
 def is_within_reach(actor: Actor, room_id: int) -> bool:
@@ -157,13 +172,27 @@ def is_within_reach(actor: Actor, room_id: int) -> bool:
     return actor.room_ids is None or room_id in actor.room_ids
 
 
-def may_create_room(actor: Actor) -> bool:
-    """Whether the actor may make rooms: by role, and members by a setting of the house; not where they see but some."""
+def may_create_room(actor: Actor, kind: RoomKind = RoomKind.PUBLIC) -> bool:
+    """Whether the actor may make rooms of this kind: by role, and members by a setting of the house.
+
+    Not where they see but some rooms. A bot makes public ones, with the scope for it.
+    """
     if actor.room_ids is not None:
         return False
+    if actor.role is Role.BOT:
+        return kind is RoomKind.PUBLIC and was_given(actor, Scope.CHANNELS_WRITE)
     if actor.role is Role.MEMBER:
         return settings.value_of(settings.MEMBERS_CREATE_ROOMS)
     return house_right(actor.role, HouseRight.CREATE_ROOM)
+
+
+def may_start_direct(actor: Actor) -> bool:
+    """Whether the actor may begin conversations: by role; a bot answers only, unless it has the scope to make rooms."""
+    if actor.room_ids is not None:
+        return False
+    if actor.role is Role.BOT:
+        return was_given(actor, Scope.CHANNELS_WRITE)
+    return house_right(actor.role, HouseRight.START_DIRECT)
 
 
 def may_browse(actor: Actor) -> bool:
@@ -267,10 +296,15 @@ def direct_name(others: list[User]) -> str:
 
 
 def may_meet(actor: Actor, user: User) -> bool:
-    """Whether the actor may know of `user`: members of the house of everyone, guests and bots who shares a room."""
-    if house_right(actor.role, HouseRight.MEET_EVERYONE) or user.id == actor.user_id:
+    """Whether the actor may know of `user`: members of the house of everyone, guests and bots who shares a room.
+
+    Through a token that is bound to rooms: of those who are in them.
+    """
+    if user.id == actor.user_id:
         return True
-    return user.id in acquaintance_ids(actor.person_id)
+    if actor.room_ids is None and house_right(actor.role, HouseRight.MEET_EVERYONE):
+        return True
+    return user.id in people_around(actor)
 
 
 def may_write_to(actor: Actor, user: User) -> bool:
@@ -280,7 +314,7 @@ def may_write_to(actor: Actor, user: User) -> bool:
     """
     if user.belongs_to_house or house_right(actor.role, HouseRight.WRITE_TO_GUESTS):
         return True
-    return user.id in acquaintance_ids(actor.person_id)
+    return user.id in people_around(actor)
 
 
 def acquaintance_ids(user_id: int) -> set[int]:
@@ -290,11 +324,27 @@ def acquaintance_ids(user_id: int) -> set[int]:
     return set(db.session.scalars(query)) - {user_id}
 
 
+def people_around(actor: Actor) -> set[int]:
+    """Return the ids of everyone in the rooms that exist for the actor; for a bot, in all that it may read.
+
+    The actor may be among them.
+    """
+    shared: sa.Select[int] | sa.CompoundSelect[int]
+    shared = sa.select(Membership.room_id).where(Membership.user_id == actor.person_id)
+    if actor.role is Role.BOT:
+        public = sa.select(Room.id).where(Room.kind == RoomKind.PUBLIC, Room.archived_at.is_(None))
+        shared = shared.union(public)
+    query = sa.select(Membership.user_id).where(Membership.room_id.in_(shared)).distinct()
+    if actor.room_ids is not None:
+        query = query.where(Membership.room_id.in_(actor.room_ids))
+    return set(db.session.scalars(query))
+
+
 def online_people(actor: Actor) -> list[int]:
     """Return the ids of those who are online, as far as the actor may know of them, the actor included."""
     online = presence.everyone_online()
-    if not house_right(actor.role, HouseRight.MEET_EVERYONE):
-        online &= {actor.person_id, *acquaintance_ids(actor.person_id)}
+    if actor.room_ids is not None or not house_right(actor.role, HouseRight.MEET_EVERYONE):
+        online &= {actor.person_id, *people_around(actor)}
     return sorted(online)
 
 
@@ -328,9 +378,13 @@ def _only_other(others: list[User], online: set[int]) -> PersonCard | None:
     return card_of(others[0], is_online=others[0].id in online)
 
 
-def _why_not(found: RoomInHand) -> str:
+def _why_not(found: RoomInHand, right: RoomRight) -> str:
     if found.facts.is_archived:
         return _("This room is archived. You can read it, but not change it.")
+    if right is RoomRight.JOIN:
+        return _("A bot reads and writes in public rooms without joining them.")
+    if right is RoomRight.ANSWER and RoomRight.POST in found.rights:
+        return _("Only people answer this, no bots.")
     if not found.is_member:
         return _("Join this room first.")
     return _("Only this room's owners may do that.")

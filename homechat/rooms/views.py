@@ -13,7 +13,6 @@ from werkzeug.wrappers import Response
 
 from homechat.accounts.cards import cards_of
 from homechat.accounts.models import User
-from homechat.accounts.queries import people as everyone_welcome
 from homechat.actor import Actor
 from homechat.doors.forms import errors_of, form_numbers, form_text
 from homechat.doors.people import current_actor
@@ -22,7 +21,6 @@ from homechat.rooms import actions
 from homechat.rooms.models import Room
 from homechat.rooms.queries import (
     RoomInHand,
-    acquaintance_ids,
     archived_rooms,
     belongs_here_always,
     cards_of_rooms,
@@ -33,7 +31,8 @@ from homechat.rooms.queries import (
     members_of,
     public_rooms,
 )
-from homechat.security.policy import HouseRight, RoomKind, RoomRight, RoomRole, house_right
+from homechat.rooms.sight import people_in_sight
+from homechat.security.policy import RoomKind, RoomRight, RoomRole
 
 blueprint = Blueprint("rooms", __name__)
 
@@ -247,9 +246,5 @@ def _members(found: RoomInHand) -> list[MemberLine]:
 
 
 def _acquaintances(actor: Actor) -> list[User]:
-    """Return the people the actor may know of, without the actor, by name."""
-    known = everyone_welcome()
-    if not house_right(actor.role, HouseRight.MEET_EVERYONE):
-        around = acquaintance_ids(actor.person_id)
-        known = [user for user in known if user.id in around]
-    return [user for user in known if user.id != actor.user_id]
+    """Return the people and bots that the actor may know of, without the actor, by name."""
+    return [user for user in people_in_sight(actor) if user.id != actor.user_id]

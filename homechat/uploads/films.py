@@ -1,0 +1,34 @@
+"""Films lose what tells where and by whom they were made, without being made anew: there is nothing here to do that."""
+
+from __future__ import annotations
+
+from flask_babel import gettext as _
+
+from homechat import offload
+from homechat.errors import Invalid
+from homechat.uploads import iso_media, matroska
+from homechat.uploads.boxes import CannotCleanError
+from homechat.uploads.files import Workbench
+from homechat.uploads.kinds import LOCATED, Kind
+
+_CLEANERS = {"iso": iso_media.clean, "matroska": matroska.clean}
+
+
+def clean(bench: Workbench, kind: Kind) -> None:
+    """Blank everything in `bench.source` but pictures and sound, where it is a film. Raises Invalid where we cannot."""
+    if kind is LOCATED:
+        raise Invalid(_("Pictures of this kind tell where they were taken. Save it as JPEG and share that."))
+    cleaner = _CLEANERS.get(kind.coder)
+    if cleaner is None:
+        return
+
+    def work() -> None:
+        with bench.source.open("r+b") as file:
+            cleaner(file)
+
+    try:
+        offload.in_native_thread(work)
+    except CannotCleanError as error:
+        raise Invalid(
+            _("We can't tell whether this recording says where it was made, so it can't be shared.")
+        ) from error

@@ -1,0 +1,101 @@
+"""Pictures, drawn anew by a program of their own: what comes out are pixels, and nothing else of what came in."""
+
+from __future__ import annotations
+
+import json
+import subprocess  # nosec B404
+import sys
+import threading
+import time
+from dataclasses import dataclass
+
+from flask_babel import gettext as _
+
+from homechat.errors import Invalid, Unavailable
+from homechat.uploads import image_worker
+from homechat.uploads.files import Workbench
+from homechat.uploads.kinds import GIF, JPEG, PNG, WEBP, Kind
+
+SECONDS = 30.0  # By the clock. Its share of a CPU is less, and a busy house has others to serve.
+AT_ONCE_MAX = 2
+TURN_SECONDS = 120.0
+LOOK_SECONDS = 0.01
+_FORMS = {kind.coder: kind for kind in (JPEG, PNG, GIF, WEBP)}
+
+_turns = threading.BoundedSemaphore(AT_ONCE_MAX)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a picture is after it was drawn anew. width, height: in pixels, turned the right way up."""
+
+    kind: Kind
+    width: int
+    height: int
+    has_small: bool
+
+
+def draw_anew(bench: Workbench, kind: Kind) -> Picture:
+    """Draw `bench.source` anew, as `drawn` and `small`. At most two at once; whoever waits holds up nobody else.
+
+    Raises Invalid for what is no picture, too large, too long or too much work; Unavailable when very many wait.
+    """
+    if not _turns.acquire(timeout=TURN_SECONDS):
+        raise Unavailable(_("A lot is going on here right now. Please try again in a moment."))
+    try:
+        told = _run(bench, kind)
+    finally:
+        _turns.release()
+    if "form" in told:
+        form = _FORMS[str(told["form"])]
+        return Picture(form, int(told["width"]), int(told["height"]), has_small=bool(told["has_small"]))
+    raise Invalid(_refusal(told.get("refused")))
+
+
+def _run(bench: Workbench, kind: Kind) -> dict[str, str | int | bool]:
+    """Return what the worker says; nothing, when it was ended for taking too much."""
+    answer = bench.folder / "answer"
+    command = [
+        sys.executable,
+        "-I",
+        "-B",
+        image_worker.__file__,
+        kind.coder,
+        str(bench.drawn),
+        str(bench.small),
+    ]
+    with bench.source.open("rb") as source, answer.open("wb") as output:
+        # Nothing in the command was said by anybody.
+        process = subprocess.Popen(  # noqa: S603  # nosec B603
+            command, stdin=source, stdout=output, stderr=subprocess.DEVNULL, env={}, cwd="/"
+        )
+        _wait(process)
+    try:
+        told: dict[str, str | int | bool] = json.loads(answer.read_text(encoding="ascii"))
+    except ValueError:
+        return {"refused": "too_demanding"}
+    return told
+
+
+def _wait(process: subprocess.Popen[bytes]) -> None:
+    """Wait in small steps, which lets other green threads go on, and end the process when its time is up."""
+    until = time.monotonic() + SECONDS
+    try:
+        while process.poll() is None and time.monotonic() < until:
+            time.sleep(LOOK_SECONDS)
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+def _refusal(reason: object) -> str:
+    sentences = {
+        "too_large": _(
+            "This picture is too large. Up to %(most)d megapixels can be shared.",
+            most=image_worker.PIXELS_MAX // 1_000_000,
+        ),
+        "too_many_frames": _("This moving picture is too long to be shared. Try a shorter one."),
+        "too_demanding": _("This picture is too much work to prepare. Try a smaller one."),
+    }
+    return sentences.get(str(reason), _("This picture can't be read. It may be damaged."))

@@ -1,0 +1,71 @@
+"""Finding files; always through the eyes of an actor."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+
+from homechat.actor import Actor
+from homechat.database import db
+from homechat.errors import NotFound
+from homechat.rooms.queries import look_up_room
+from homechat.security.policy import RoomRight
+from homechat.uploads.cards import FileCard, card_of_file
+from homechat.uploads.models import Upload
+
+# Messages are further up. Of them a file has to know only where its own stands, and whether it is gone.
+MESSAGES = sa.table("messages", sa.column("id"), sa.column("seq"), sa.column("deleted_at"))
+_WITH_MESSAGE = (
+    sa.select(Upload, MESSAGES.c.seq, MESSAGES.c.deleted_at)
+    .outerjoin(MESSAGES, MESSAGES.c.id == Upload.message_id)
+    .where(Upload.id == sa.bindparam("upload_id"), Upload.deleted_at.is_(None))
+)
+
+
+def find_upload(actor: Actor, upload_id: str) -> Upload:
+    """Return a file for somebody who may read its message now; before it has one, for whoever sent it alone.
+
+    Raises NotFound otherwise, also where the message was deleted, or stands before the actor's arrival.
+    """
+    row = db.session.execute(_WITH_MESSAGE, {"upload_id": upload_id}).one_or_none()
+    if row is not None and _may_have(actor, *row):
+        upload: Upload = row[0]
+        return upload
+    raise NotFound(_("There is no such file, or it is not for you."))
+
+
+def files_of(message_ids: Collection[int]) -> dict[int, list[FileCard]]:
+    """Return the files of those of these messages that have any, in their order, in one query."""
+    if not message_ids:
+        return {}
+    found: dict[int, list[FileCard]] = defaultdict(list)
+    rows = db.session.scalars(
+        sa.select(Upload)
+        .where(Upload.message_id.in_(list(message_ids)), Upload.deleted_at.is_(None))
+        .order_by(Upload.message_id, Upload.position)
+    )
+    for upload in rows:
+        found[upload.message_id or 0].append(card_of_file(upload))
+    return dict(found)
+
+
+def used_by(person_id: int) -> tuple[int, int]:
+    """Return how many files a person has here, and how many bytes in all."""
+    count, size = db.session.execute(
+        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(Upload.byte_size), 0)).where(
+            Upload.owner_id == person_id, Upload.deleted_at.is_(None)
+        )
+    ).one()
+    return int(count), int(size)
+
+
+def _may_have(actor: Actor, upload: Upload, seq: int | None, deleted_at: object) -> bool:
+    found = look_up_room(actor, upload.room_id)
+    if found is None or RoomRight.READ not in found.rights or deleted_at is not None:
+        return False
+    if seq is None:
+        return upload.owner_id == actor.user_id
+    return not found.from_arrival or seq > found.joined_seq
