@@ -162,6 +162,14 @@ def end_tokens(actor: Actor, user_id: int, *, made_too: bool = False) -> int:
     return len(rows)
 
 
+def end_tokens_of_bot(actor: Actor, user_id: int) -> None:
+    """Within a transaction, end every token by which somebody acts as this bot."""
+    with transaction() as session:
+        query = sa.select(ApiToken).where(ApiToken.user_id == user_id, ApiToken.revoked_at.is_(None))
+        for row in session.scalars(query).all():
+            _revoke(actor, row)
+
+
 def end_all_apps() -> int:
     """Within a transaction, sign everybody out in every app, in one stroke; return how many there were.
 

@@ -6,7 +6,7 @@ import re
 import unicodedata
 import zlib
 
-from homechat import audit
+from homechat import audit, clock
 from homechat.accounts.models import COLOR_COUNT, Standing, User
 from homechat.accounts.queries import person_named
 from homechat.actor import Actor, Role
@@ -33,6 +33,14 @@ def make_bot(actor: Actor, name: str) -> User:
             actor, audit.Action.PERSON_CREATED, subject=f"user:{bot.id}", detail={"role": Role.BOT.value}
         )
     return bot
+
+
+def retire_bot(user: User) -> None:
+    """Within a transaction, have a bot be nobody any more: what it wrote keeps its name, and its username is free."""
+    with transaction() as session:
+        user.username = f"-{user.id}"  # Nobody can choose a name with "-" in it.
+        user.erased_at = clock.now()
+        session.flush()
 
 
 def _free_username(name: str) -> str:

@@ -20,7 +20,7 @@ from homechat.accounts.queries import find_other
 from homechat.accounts.revoking import end_reset_links, forget_passkeys, forget_second_step, shut_out
 from homechat.actor import Actor, Role
 from homechat.database import db, transaction
-from homechat.errors import Conflict, Invalid, NotFound
+from homechat.errors import Conflict, Forbidden, Invalid, NotFound
 from homechat.security import limits, passwords
 from homechat.security.policy import HouseRight, house_right
 from homechat.security.tokens import digest_of, new_token
@@ -32,6 +32,8 @@ def make_reset_link(actor: Actor, user_id: int, *, clears_two_factor: bool = Fal
     """Return the secret of a new link with which somebody sets a new password; their older links end.
 
     clears_two_factor: whether using it takes the second step away, too, for who lost their phone and codes.
+    A token makes none for who runs the house: whoever stole it would be another admin by that. In the panel one shows
+    who one is first.
     Raises Forbidden without the right and for oneself, NotFound when nobody has this id, Conflict for bots.
     """
     token = new_token()
@@ -40,6 +42,8 @@ def make_reset_link(actor: Actor, user_id: int, *, clears_two_factor: bool = Fal
         user = find_other(actor, user_id, HouseRight.MANAGE_PEOPLE)
         if user.role == Role.BOT:
             raise Conflict(_("A bot has no password."))
+        if user.is_admin and actor.token_id is not None:
+            raise Forbidden(_("For somebody who runs the house, this link is made in the panel."))
         end_reset_links(user.id)
         session.add(
             ResetLink(

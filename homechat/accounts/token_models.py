@@ -68,3 +68,25 @@ class ApiReads(Base):
     address: Mapped[str] = mapped_column(sa.String(64))
     hour: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     count: Mapped[int] = mapped_column(default=0)
+
+
+class KeptAnswer(Base):
+    """What a token was answered to a request that it gave a key, and has with that to be told again for a while.
+
+    key_digest, request_digest: SHA-256.  status, sealed_body: None from the moment that something was written until it
+    was answered; encrypted, for an answer may hold a secret.
+    """
+
+    __tablename__ = "idempotency_keys"
+    __table_args__ = (
+        sa.UniqueConstraint("token_id", "key_digest"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    token_id: Mapped[int] = mapped_column(sa.ForeignKey("api_tokens.id", ondelete="CASCADE"))
+    key_digest: Mapped[str] = mapped_column(sa.String(64))
+    request_digest: Mapped[str] = mapped_column(sa.String(64))
+    status: Mapped[int | None]
+    sealed_body: Mapped[str | None] = mapped_column(sa.Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now, index=True)

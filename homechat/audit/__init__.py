@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from homechat.audit.chain import Break, erase_person, oldest_at, prune, record, verify
+from homechat.audit.chain import Break, erase_person, oldest_at, prune, record, verify, verify_newest
 from homechat.audit.checking import Check, check, last_check
 from homechat.audit.exports import FORMATS, export, fields_of
 from homechat.audit.finding import PAGE, Filters, Found, entries, entries_about, search
@@ -34,4 +34,5 @@ __all__ = [
     "record",
     "search",
     "verify",
+    "verify_newest",
 ]

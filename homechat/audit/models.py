@@ -35,6 +35,9 @@ class Action(StrEnum):
     API_TOKEN_ROTATED = "api_token_rotated"  # noqa: S105  # nosec B105
     API_TOKEN_REVOKED = "api_token_revoked"  # noqa: S105  # nosec B105
     API_REQUEST = "api_request"
+    BOT_CREATED = "bot_created"
+    BOT_CHANGED = "bot_changed"
+    BOT_DELETED = "bot_deleted"
     ACCOUNT_LOCKED = "account_locked"
     ACCOUNT_UNLOCKED = "account_unlocked"
     SESSION_REVOKED = "session_revoked"
@@ -50,9 +53,12 @@ class Action(StrEnum):
     ROOM_ARCHIVED = "room_archived"
     MEMBER_ADDED = "member_added"
     MEMBER_REMOVED = "member_removed"
+    MESSAGE_DELETED_BY_ADMIN = "message_deleted_by_admin"
     SETTINGS_CHANGE = "settings_change"
     SECRETS_ROTATED = "secrets_rotated"
     EXPORT = "export"
+    BACKUP = "backup"
+    RESTORE = "restore"
     AUDIT_PRUNED = "audit_pruned"
     AUDIT_CHECKED = "audit_checked"
     LOCKDOWN = "lockdown"
@@ -63,7 +69,7 @@ class Action(StrEnum):
 class AuditLog(Base):
     """One act.
 
-    subject: what it was done to: `user:3`, `room:7`, `token:12`, `invitation:2`.
+    subject: what it was done to: `user:3`, `room:7`, `token:12`, `bot:4`, `invitation:2`.
     about_id: the person whom it concerns, where the subject is something else: whose token, who was put into the room.
     """
 

@@ -1,7 +1,7 @@
 """The one table of security headers, on every reply: Flask's through Talisman, the others in WSGI.
 
 A view's own value of a header is kept, except that Talisman overwrites its share: a view that needs another
-policy says so with `@talisman(content_security_policy=…)`.
+policy says so with `use_policy`.
 """
 
 from collections.abc import Callable, Iterable
@@ -10,7 +10,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from flask import Flask, Response
+from flask import Flask, Response, g, request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
 from homechat.config import Settings
 from homechat.extensions import talisman
@@ -66,6 +67,11 @@ def content_security_policy(settings: Settings) -> str:
     )
 
 
+def use_policy(policy: str) -> None:
+    """Have the reply to this request carry `policy` in place of the house's: for what is not ours, such as a file."""
+    g.content_security_policy = policy
+
+
 def refusal(settings: Settings, status: int) -> bytes:
     """Return a whole HTTP reply for a request that was no HTTP; for web servers that refuse by themselves."""
     lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", "Connection: close", "Content-Length: 0"]
@@ -79,6 +85,7 @@ def init_headers(app: Flask, settings: Settings) -> None:
     Talisman redirects nothing (the proxy in front does) and leaves the cookies alone to `create_app`.
     """
     headers = table(settings)
+    app.session_interface = FormCookie()
 
     # Registered before Talisman, so it runs after it (Flask calls these in reverse order) and fills the gaps.
     @app.after_request
@@ -86,6 +93,8 @@ def init_headers(app: Flask, settings: Settings) -> None:
         for name, value in headers.items():
             response.headers.setdefault(name, value)
         response.headers.setdefault("Cache-Control", "no-store")
+        if "content_security_policy" in g:
+            response.headers["Content-Security-Policy"] = g.content_security_policy
         return response
 
     talisman.init_app(
@@ -103,6 +112,17 @@ def init_headers(app: Flask, settings: Settings) -> None:
         session_cookie_http_only=False,
         session_cookie_samesite=app.config.get("SESSION_COOKIE_SAMESITE") or "Lax",
     )
+
+
+class FormCookie(SecureCookieSessionInterface):
+    """Flask's cookie. Flask-Login looks into it after each request, which alone makes no reply depend on it."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        if response.cache_control.no_store or request.blueprint == "pages":
+            session.accessed = (
+                False  # Else Flask says `Vary: Cookie`, of what nobody keeps or what everybody may.
+            )
+        super().save_session(app, session, response)
 
 
 class HeadersMiddleware:

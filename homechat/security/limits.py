@@ -54,8 +54,19 @@ MESSAGES = Budget(
 )
 # Of the event itself, above MESSAGES: bounds sends that are refused for their shape or their room.
 SENDS = Budget("sends", lambda settings: f"{2 * settings.messages_per_minute}/minute", MESSAGES.reason)
+# Editing and deleting.
+CHANGES = Budget(
+    "changes",
+    lambda settings: f"{settings.messages_per_minute}/minute",
+    lazy_gettext("Those are a lot of changes."),
+)
+REACTIONS = Budget("reactions", "30/minute", lazy_gettext("Those are a lot of reactions."))
+ANSWERS = Budget("answers", "30/minute", lazy_gettext("Those are a lot of answers."))
+# Of all of these events themselves, as SENDS.
+TOUCHES = Budget("touches", lambda settings: f"{4 * settings.messages_per_minute}/minute", CHANGES.reason)
 READ = Budget("read", "120/minute", _LOADING)
 HISTORY = Budget("history", "240/minute", _LOADING)
+SEARCH = Budget("search", "30/minute", lazy_gettext("Those are a lot of searches."))
 TYPING = Budget("typing", "120/minute", _FAST)
 SOCKET_EVENTS = Budget(
     "socket_events", lambda settings: f"{10 * settings.messages_per_minute}/minute", _LOADING
@@ -69,12 +80,17 @@ CONNECTS = Budget(
 JOINS = Budget("joins", "30/minute", _FAST)
 CREATE_ROOMS = Budget("create_rooms", "60/hour", lazy_gettext("Those are a lot of new rooms."))
 INVITES = Budget("invites", "20/hour", lazy_gettext("Those are a lot of invitations."))
+UPLOADS = Budget("uploads", "60/minute", lazy_gettext("Those are a lot of files."))
 # Each may come with a bot, whose name is taken for good.
 NEW_TOKENS = Budget("new_tokens", "30/hour", _FAST)
+# Each is a process that reads the whole house; one at a time besides.
+BACKUPS = Budget("backups", "20/hour", lazy_gettext("Those are a lot of backups."))
 SIGN_IN = Budget("sign_in", lambda settings: settings.sign_in_limit, _SIGN_IN, by_address=True)
 SIGN_IN_ADDRESS = Budget(
     "sign_in_address", lambda settings: settings.sign_in_address_limit, _SIGN_IN, by_address=True
 )
+# Of one hook, beside MESSAGES of its bot.
+WEBHOOKS = Budget("webhooks", "60/minute", lazy_gettext("Those are a lot of calls."))
 API = Budget("api", lambda settings: settings.api_limit, lazy_gettext("Those are a lot of requests."))
 API_ADDRESS = Budget("api_address", API.rate, API.reason, by_address=True)
 # Each sign-in page asks one question by itself, so that the browser can offer a passkey beside the name.
@@ -82,9 +98,9 @@ PASSKEY_QUESTIONS = Budget("passkey_questions", "120/minute", _SIGN_IN, by_addre
 SIGN_UP = Budget("sign_up", lambda settings: settings.sign_up_limit, _SIGN_IN, by_address=True)
 
 BUDGETS = (
-    *(MESSAGES, SENDS, READ, HISTORY, TYPING, SOCKET_EVENTS, CONNECTS),
-    *(JOINS, CREATE_ROOMS, INVITES, NEW_TOKENS, SIGN_IN, SIGN_IN_ADDRESS, SIGN_UP, API, API_ADDRESS),
-    PASSKEY_QUESTIONS,
+    *(MESSAGES, SENDS, CHANGES, REACTIONS, TOUCHES, READ, HISTORY, SEARCH, TYPING, SOCKET_EVENTS, CONNECTS),
+    *(JOINS, CREATE_ROOMS, INVITES, UPLOADS, NEW_TOKENS, SIGN_IN, SIGN_IN_ADDRESS, SIGN_UP, API, API_ADDRESS),
+    *(PASSKEY_QUESTIONS, WEBHOOKS, ANSWERS, BACKUPS),
 )
 
 
@@ -118,6 +134,11 @@ def remaining(budget: Budget, *key_parts: object) -> int:
 def standing(budget: Budget, *key_parts: object) -> Standing:
     """Return how much of `budget` they have, and have left."""
     return _budgets().standing(budget, *key_parts)
+
+
+def is_redis_lost() -> bool:
+    """Whether the settings name a Redis that did not answer when it was asked last; that was a moment ago."""
+    return _budgets().storage.is_degraded
 
 
 class Standing(NamedTuple):
@@ -163,10 +184,10 @@ def _tell_the_right_wait(response: Response) -> Response:
     """Flask-Limiter writes the wait for its own window on every reply; a wait belongs on a refusal, with its own."""
     if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
         response.headers["Retry-After"] = str(Unavailable.retry_after)
+    elif "retry_after" in g and response.status_code in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.CONFLICT):
+        response.headers["Retry-After"] = str(g.retry_after)
     elif response.status_code != HTTPStatus.TOO_MANY_REQUESTS:
         response.headers.pop("Retry-After", None)
-    elif "retry_after" in g:
-        response.headers["Retry-After"] = str(g.retry_after)
     return response
 
 

@@ -44,8 +44,11 @@ class HouseRight(StrEnum):
     CHANGE_SETTINGS = "change_settings"
     MAKE_TOKENS = "make_tokens"
     MANAGE_TOKENS = "manage_tokens"
+    MAKE_BOTS = "make_bots"
+    MANAGE_BOTS = "manage_bots"
     READ_AUDIT_LOG = "read_audit_log"
     LOCK_DOWN = "lock_down"
+    MAKE_BACKUPS = "make_backups"
     ADMIN_PANEL = "admin_panel"
 
 
@@ -56,6 +59,8 @@ class RoomRight(StrEnum):
     JOIN = "join"
     READ = "read"
     POST = "post"
+    ANSWER = "answer"
+    DELETE_OTHERS = "delete_others"
     RENAME = "rename"
     ARCHIVE = "archive"
     ADD = "add"
@@ -79,8 +84,11 @@ HOUSE_RIGHTS: dict[HouseRight, frozenset[Role]] = {
     HouseRight.CHANGE_SETTINGS: frozenset({Role.ADMIN}),
     HouseRight.MAKE_TOKENS: frozenset({Role.ADMIN, Role.MEMBER}),
     HouseRight.MANAGE_TOKENS: frozenset({Role.ADMIN}),
+    HouseRight.MAKE_BOTS: frozenset({Role.ADMIN, Role.MEMBER}),
+    HouseRight.MANAGE_BOTS: frozenset({Role.ADMIN}),
     HouseRight.READ_AUDIT_LOG: frozenset({Role.ADMIN}),
     HouseRight.LOCK_DOWN: frozenset({Role.ADMIN}),
+    HouseRight.MAKE_BACKUPS: frozenset({Role.ADMIN}),
     HouseRight.ADMIN_PANEL: frozenset({Role.ADMIN}),
 }
 
@@ -115,6 +123,11 @@ LISTENING_SCOPE = Scope.MESSAGES_READ
 
 EVENT_SCOPES: dict[str, Scope] = {
     "message:send": Scope.MESSAGES_WRITE,
+    "message:edit": Scope.MESSAGES_WRITE,
+    "message:delete": Scope.MESSAGES_WRITE,
+    "message:react": Scope.MESSAGES_WRITE,
+    "message:unreact": Scope.MESSAGES_WRITE,
+    "message:answer": Scope.MESSAGES_WRITE,
     "message:history": Scope.MESSAGES_READ,
     "message:changes": Scope.MESSAGES_READ,
     "room:read": Scope.MESSAGES_READ,
@@ -150,6 +163,11 @@ def has_scope(actor: Actor, scope: Scope) -> bool:
     return actor.scopes is None or scope in actor.scopes
 
 
+def was_given(actor: Actor, scope: Scope) -> bool:
+    """Return whether the actor came with a token that is good for `scope`; nobody else was given anything."""
+    return actor.scopes is not None and scope in actor.scopes
+
+
 def room_right(role: Role | None, right: RoomRight, *, room: RoomFacts, here: RoomRole | None) -> bool:
     """Return whether somebody of `role` has `right` in `room`, where they are `here` (None: not a member)."""
     return role is not None and right in room_rights(role, room=room, here=here)
@@ -163,15 +181,22 @@ def room_rights(role: Role, *, room: RoomFacts, here: RoomRole | None) -> frozen
 
     if here is not None:
         rights |= {RoomRight.SEE, RoomRight.READ, RoomRight.POST}
+        if role is not Role.BOT:  # What programs ask, people answer.
+            rights.add(RoomRight.ANSWER)
         if not room.is_home or not role.belongs_to_house:
             rights.add(RoomRight.LEAVE)
     if is_public and role.belongs_to_house:
         rights.add(RoomRight.SEE)
         if here is None:
             rights.add(RoomRight.JOIN)
+    # What a machine has to say needs no joining; a token needs its scope as well.
+    if is_public and role is Role.BOT:
+        rights |= {RoomRight.SEE, RoomRight.READ, RoomRight.POST}
     if room.kind is not RoomKind.DIRECT:
         if leads:
             rights |= {RoomRight.RENAME, RoomRight.ARCHIVE, RoomRight.REMOVE, RoomRight.NAME_OWNERS}
+        if leads and here is not None:  # Nobody deletes what they cannot read.
+            rights.add(RoomRight.DELETE_OTHERS)
         if (
             role.belongs_to_house
             and here is not None

@@ -1,0 +1,70 @@
+"""Bots and deliveries as programs read them: at the API and at the shell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app
+
+from homechat import clock
+from homechat.bots.actions import Made
+from homechat.bots.deliveries import counts_of, last_of
+from homechat.bots.models import Bot, WebhookDelivery
+from homechat.bots.queries import is_at_work
+from homechat.config import Settings
+
+Json = dict[str, Any]
+
+
+def bot_data(bot: Bot) -> Json:
+    """Return what there is to know of a bot but its secret."""
+    return {
+        "id": bot.id,
+        "name": bot.name,
+        "username": bot.user.username,
+        "user_id": bot.user_id,
+        "owner_id": bot.owner_id,
+        "bot_type": bot.bot_type,
+        "description": bot.description,
+        "webhook_id": bot.webhook_id,
+        "webhook_url": webhook_url(bot),
+        "callback_url": bot.callback_url,
+        "default_room_id": bot.default_room_id,
+        "active": bot.active,
+        "created_at": clock.as_iso(bot.created_at),
+    }
+
+
+def made_data(made: Made) -> Json:
+    """Return a bot with its secret: for whoever made it, or asked for a new one."""
+    return {**bot_data(made.bot), "webhook_secret": made.secret}
+
+
+def status_data(bot: Bot) -> Json:
+    """Return how a bot does: whether it works, when it was last called, what became of its deliveries."""
+    last = last_of([bot.id]).get(bot.id)
+    return {
+        "id": bot.id,
+        "active": bot.active,
+        "status": "active" if is_at_work(bot) else "inactive",
+        "last_received_at": clock.as_iso(bot.last_received_at) if bot.last_received_at else None,
+        "deliveries": counts_of(bot.id),
+        "last_delivery": None if last is None else _last_data(last),
+    }
+
+
+def webhook_url(bot: Bot) -> str:
+    """Return the address at which a bot takes calls."""
+    settings: Settings = current_app.extensions["homechat_settings"]
+    return f"{settings.public_url}/api/v1/webhooks/{bot.webhook_id}"
+
+
+def _last_data(row: WebhookDelivery) -> Json:
+    """Return how the last delivery went. Not why there was no answer: that would tell what is there in the house."""
+    return {
+        "delivery": row.uuid,
+        "state": row.state,
+        "tries": row.tries,
+        "response_status": row.response_status,
+        "created_at": clock.as_iso(row.created_at),
+    }

@@ -1,0 +1,62 @@
+"""Finding bots."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from flask_babel import gettext as _
+
+from homechat.accounts.models import User
+from homechat.accounts.token_models import ApiToken
+from homechat.actor import Actor, Role
+from homechat.bots.models import Bot
+from homechat.database import db
+from homechat.errors import Forbidden, NotFound
+from homechat.security.policy import HouseRight, house_right, may_in_house
+
+
+def bots_of(actor: Actor) -> list[Bot]:
+    """Return the actor's bots by name; for who manages bots, everybody's. Raises Forbidden for who may have none."""
+    query = sa.select(Bot).join(Bot.user).order_by(sa.func.lower(User.display_name), Bot.id)
+    if may_in_house(actor, HouseRight.MANAGE_BOTS):
+        return list(db.session.scalars(query))
+    check_may_make(actor)
+    return list(db.session.scalars(query.where(Bot.owner_id == actor.person_id)))
+
+
+def find_bot(actor: Actor, bot_id: int) -> Bot:
+    """Return a bot of the actor's, or anybody's for who manages bots. Raises NotFound, Forbidden for who has none."""
+    manages = may_in_house(actor, HouseRight.MANAGE_BOTS)
+    if not manages:
+        check_may_make(actor)
+    bot = db.session.get(Bot, bot_id) if 0 < bot_id < 2**31 else None
+    if bot is None or not (manages or bot.owner_id == actor.user_id):
+        raise NotFound(_("There is no such bot."))
+    return bot
+
+
+def tokens_replaced_by(token_id: int) -> list[int]:
+    """Return the ids of the tokens in whose place this one came: one, or none."""
+    return list(db.session.scalars(sa.select(ApiToken.id).where(ApiToken.replaced_by_id == token_id)))
+
+
+def bot_of_token(token_id: int, name: str) -> Bot | None:
+    """Return the bot of this name that a token, or the one that it replaced, has asked for."""
+    return db.session.scalar(
+        sa.select(Bot)
+        .join(Bot.user)
+        .where(Bot.token_id.in_([token_id, *tokens_replaced_by(token_id)]), User.display_name == name)
+        .order_by(Bot.id)
+        .limit(1)
+    )
+
+
+def is_at_work(bot: Bot) -> bool:
+    """Whether anything comes in or goes out: it is switched on, and it and its owner may still do that."""
+    may_have = house_right(Role(bot.owner.role), HouseRight.MAKE_BOTS)
+    return bot.active and bot.user.is_welcome and bot.owner.is_welcome and may_have
+
+
+def check_may_make(actor: Actor) -> None:
+    """Raise Forbidden unless the actor may have bots."""
+    if not may_in_house(actor, HouseRight.MAKE_BOTS):
+        raise Forbidden(_("Bots are for people of the house."))
