@@ -2,10 +2,43 @@
 
 from __future__ import annotations
 
-from homechat.api import house, lockdown, people, sessions
+from homechat.api import (
+    backups,
+    bots,
+    channels,
+    directs,
+    house,
+    lockdown,
+    messages,
+    openapi,
+    people,
+    search,
+    sessions,
+    uploads,
+    users,
+    watching,
+    webhooks,
+)
 from homechat.api.endpoints import ENDPOINTS, blueprint, guard
+from homechat.api.reference_views import blueprint as reference
 
-__all__ = ["ENDPOINTS", "PARTS", "blueprint", "guard"]
+__all__ = ["ENDPOINTS", "PARTS", "blueprint", "guard", "reference"]
 
-PARTS = (house, lockdown, people, sessions)
+PARTS = (
+    backups,
+    bots,
+    channels,
+    directs,
+    house,
+    lockdown,
+    messages,
+    openapi,
+    people,
+    search,
+    sessions,
+    uploads,
+    users,
+    watching,
+    webhooks,
+)
 """Imported for the endpoints that they add."""

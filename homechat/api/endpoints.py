@@ -7,12 +7,13 @@ needs and the schema of what it takes: all that describing it needs, too. What i
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from inspect import getdoc
 from typing import Any, NoReturn, TypeVar
 
-from flask import Blueprint, Flask, Response, g, jsonify, request
+from flask import Blueprint, Flask, Response, g, request
 from flask_babel import gettext as _
 from marshmallow import EXCLUDE, Schema, ValidationError
 from werkzeug.exceptions import UnsupportedMediaType
@@ -20,6 +21,9 @@ from werkzeug.exceptions import UnsupportedMediaType
 from homechat.accounts import api_requests, bearers
 from homechat.accounts.token_models import ApiToken
 from homechat.actor import Actor, Door
+from homechat.api import cross_origin, idempotency
+from homechat.api.replies import reply_of, unless_known
+from homechat.api.shapes import Shape
 from homechat.doors.bearers import (
     API_PREFIX,
     is_for_the_api,
@@ -35,10 +39,12 @@ from homechat.security import limits
 from homechat.security.policy import Scope
 
 Json = dict[str, Any]
-Handler = Callable[..., "Json | tuple[Json, int]"]
+Handler = Callable[..., "Json | tuple[Json, int] | Response"]
+Gives = type[Shape] | Mapping[int, type[Shape]]
 HandlerT = TypeVar("HandlerT", bound=Handler)
 
 READING = {"GET", "HEAD"}
+FORM_WITH_FILES = "multipart/form-data"
 
 blueprint = Blueprint("api", __name__, url_prefix=API_PREFIX)
 
@@ -69,7 +75,10 @@ class Endpoint:
     """One thing that programs may ask for.
 
     needs: the scope of the token, or who is answered without one.  takes: its shape; None: nothing.
-    refusals_carry: what each refusal has in it beside the error, because clients look for it.
+    gives: the shape of each reply, by its status.  refusals_carry: what each refusal has in it beside the error,
+    because clients look for it.  creates: whether it makes something new, so that an Idempotency-Key counts.
+    example: what one may send to it.  takes_files: whether a form with files (multipart) may come in place of JSON.
+    gives_bytes: whether what it gives is no JSON but a file.  gives_text: whether it is text for who prefers that.
     """
 
     method: str
@@ -78,6 +87,22 @@ class Endpoint:
     takes: Schema | None
     refusals_carry: Json
     handler: Handler
+    gives: Mapping[int, Shape] = field(default_factory=dict)
+    creates: bool = False
+    example: Json | None = None
+    takes_files: bool = False
+    gives_bytes: bool = False
+    gives_text: bool = False
+
+    @property
+    def summary(self) -> str:
+        """What it does, in a few words: how the docstring of its handler begins."""
+        return (getdoc(self.handler) or "").partition("\n")[0]
+
+    @property
+    def tag(self) -> str:
+        """What it is about: the name of the module that it stands in."""
+        return self.handler.__module__.rpartition(".")[2]
 
 
 ENDPOINTS: dict[str, Endpoint] = {}
@@ -90,17 +115,38 @@ def endpoint(
     *,
     needs: Scope | Who,
     takes: type[Schema] | None = None,
+    gives: Gives | None = None,
     refusals_carry: Json | None = None,
+    creates: bool | None = None,
+    example: Json | None = None,
+    takes_files: bool = False,
+    gives_bytes: bool = False,
+    gives_text: bool = False,
 ) -> Callable[[HandlerT], HandlerT]:
     """Register a handler behind the one path that all of them take; see `Endpoint`.
 
+    gives: the shape of its reply, or those of several by their status.  creates: None: where it answers 201 to a token.
     The handler is given the actor, what was sent, and the parts of its address by name. It returns the reply's JSON,
-    or that with a status.
+    that with a status, or a whole reply where it is no JSON. Its docstring says to the world what it does.
     """
+    shapes = gives if isinstance(gives, Mapping) else {200: gives} if gives else {}
 
     def register(handler: HandlerT) -> HandlerT:
         name = handler.__name__
-        found = Endpoint(method, path, needs, takes() if takes else None, refusals_carry or {}, handler)
+        found = Endpoint(
+            method,
+            path,
+            needs,
+            takes() if takes else None,
+            refusals_carry or {},
+            handler,
+            gives={status: shape() for status, shape in shapes.items()},
+            creates=(201 in shapes and needs is not Who.ANYBODY) if creates is None else creates,
+            example=example,
+            takes_files=takes_files,
+            gives_bytes=gives_bytes,
+            gives_text=gives_text,
+        )
         ENDPOINTS[f"{blueprint.name}.{name}"] = found
         blueprint.add_url_rule(
             path,
@@ -120,6 +166,7 @@ def guard(app: Flask) -> None:
 
     Before anything else looks at the request: refusals are JSON from here on.
     """
+    cross_origin.let_pages_in(app, app.extensions["homechat_settings"])
     app.before_request(_check_caller)
     app.after_request(_tell_budget)
 
@@ -183,28 +230,46 @@ def _refuse_plain_http(row: ApiToken | None, found: Endpoint | None) -> None:
     raise Forbidden(_("Please use https here. A token that came without is no secret any more: replace it."))
 
 
-def _answer(found: Endpoint, places: Json) -> tuple[Response, int]:
+def _answer(found: Endpoint, places: Json) -> Response:
     actor = current_actor()
     data = _checked(found)
+    key = idempotency.key_of_request(actor) if found.creates else None
+    if key is not None:
+        return idempotency.once(actor, key, lambda: _done(found, actor, data, places))
+    return _done(found, actor, data, places)
+
+
+def _done(found: Endpoint, actor: Actor, data: Json, places: Json) -> Response:
     if found.method in READING:
         api_requests.note_read(actor)
     elif actor.token_id is not None:
         api_requests.note_write(actor, method=found.method, route=_route())
     reply = found.handler(actor, data, **places)
+    if isinstance(reply, Response):  # The bytes of a file, or text.
+        return reply
     body, status = reply if isinstance(reply, tuple) else (reply, 200)
-    return jsonify(body), status
+    response = reply_of(found.gives, body, status)
+    return unless_known(response) if found.method in READING else response
 
 
 def _checked(found: Endpoint) -> Json:
     """Return what was sent in the shape that the endpoint takes. Raises Malformed, Invalid naming the fields."""
     if found.takes is None:
         return {}
-    sent = request.args.to_dict() if found.method in READING else _json()
+    sent = request.args.to_dict() if found.method in READING else _form() if _is_form(found) else _json()
     try:
         data: Json = found.takes.load(sent)
     except ValidationError as error:
         raise Invalid(_("Some of this has the wrong shape."), fields=flat(error.messages)) from error
     return data
+
+
+def _is_form(found: Endpoint) -> bool:
+    return found.takes_files and request.mimetype == FORM_WITH_FILES
+
+
+def _form() -> Json:
+    return request.form.to_dict()
 
 
 def _json() -> Json:
@@ -214,10 +279,8 @@ def _json() -> Json:
         raise UnsupportedMediaType
     try:
         sent = json.loads(request.get_data().decode("utf-8"), parse_constant=_refuse_constant)
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # ValueError: no UTF-8, no JSON, or a number of 5,000 digits.
+    except (ValueError, RecursionError) as error:
+        # ValueError: no UTF-8, no JSON, or a number of 5,000 digits.
         raise Malformed(_("That is no JSON.")) from error
     if not isinstance(sent, dict):
         raise Invalid(_("Please send one JSON object."))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from marshmallow import INCLUDE, Schema, ValidationError, validate, validates_schema
+from typing import Any
+
+from marshmallow import INCLUDE, Schema, ValidationError, fields, validate, validates_schema
 
 from homechat import audit, clock, settings
 from homechat.actor import Actor, Door
-from homechat.api.endpoints import Body, Json, Who, endpoint
+from homechat.api.endpoints import Json, Who, endpoint
+from homechat.api.paging import Paged, page
+from homechat.api.shapes import Moment, Page, Shape, Success
 from homechat.audit import Filters
 from homechat.doors.people import settings as machine_settings
-from homechat.doors.shapes import MomentInAddress, NumberInAddress, Text
+from homechat.doors.shapes import MomentInAddress, Number, NumberInAddress, Text, YesOrNo
 from homechat.household.house_settings import change_settings, settings_as_values
 from homechat.household.joining import is_sign_up_open
 from homechat.household.log_reading import read_log
@@ -19,11 +23,11 @@ from homechat.security.policy import Scope
 FEATURES = ("rooms", "direct_messages", "realtime", "two_factor", "tokens")
 
 
-class Entries(Body):
+class Entries(Paged):
     """Which entries of the audit log, and which page of them; see `audit.Filters`.
 
     action: as docs/audit.md has it; of one that there is not (yet), there are no entries.  user_id: whoever did it; 0:
-    nobody who was signed in.  before, after: an entry's number; those next older, or next newer, than it.
+    nobody who was signed in.
     """
 
     action = Text(load_default="")
@@ -34,9 +38,6 @@ class Entries(Body):
     subject = Text(load_default="")
     since = MomentInAddress(load_default=None)
     until = MomentInAddress(load_default=None)
-    before = NumberInAddress(load_default=None, at_least=1)
-    after = NumberInAddress(load_default=None)
-    limit = NumberInAddress(load_default=audit.PAGE, at_least=1)
 
 
 class Changes(Schema):
@@ -54,13 +55,78 @@ class Changes(Schema):
             raise ValidationError(wrong)
 
 
-@endpoint("GET", "/health", needs=Who.ANYBODY)
+class Health(Shape):
+    """How the house is."""
+
+    status = Text(validate=validate.OneOf(["ok", "unavailable"]))
+    service = Text()
+    version = Text()
+    timestamp = Moment()
+
+
+class ServerInfo(Shape):
+    """What may be known before one has signed in. tls: whether it is on https."""
+
+    name = Text()
+    service = Text()
+    version = Text()
+    features = fields.List(Text())
+    sign_up_open = YesOrNo()
+    tls = YesOrNo()
+
+
+class Entry(Shape):
+    """An entry of the audit log. detail: depends on the action; null, address and user_agent too: erased, or none."""
+
+    id = Number()
+    at = Moment()
+    action = Text()
+    user_id = Number(allow_none=True)
+    about_id = Number(allow_none=True)
+    door = Text()
+    subject = Text()
+    address = Text(allow_none=True)
+    user_agent = Text(allow_none=True)
+    detail = fields.Dict(allow_none=True)
+
+
+class LogPage(Page):
+    """A page of the audit log, the newest entry first."""
+
+    entries = fields.List(fields.Nested(Entry))
+
+
+def _field_of(setting: settings.Setting[Any]) -> fields.Field[Any]:
+    about = {"description": setting.meaning}
+    if isinstance(setting.default, bool):
+        return YesOrNo(metadata=about)
+    if isinstance(setting.default, int):
+        return Number(metadata=about)
+    return Text(validate=validate.OneOf(setting.choices) if setting.choices else None, metadata=about)
+
+
+HouseSettings = Shape.from_dict(
+    {each.key: _field_of(each) for each in settings.PUBLIC_SETTINGS}, name="HouseSettings"
+)
+
+
+class AllSettings(Shape):
+    settings = fields.Nested(HouseSettings)
+
+
+class ChangedSettings(Success, AllSettings):
+    """All settings as they are now."""
+
+
+@endpoint("GET", "/health", needs=Who.ANYBODY, gives={200: Health, 503: Health})
 def health(actor: Actor, data: Json) -> tuple[Json, int]:
+    """Whether the house is up."""
     return health_report()
 
 
-@endpoint("GET", "/server_info", needs=Who.ANYBODY)
+@endpoint("GET", "/server_info", needs=Who.ANYBODY, gives=ServerInfo)
 def server_info(actor: Actor, data: Json) -> Json:
+    """What this server is and can do."""
     return {
         "name": settings.value_of(settings.HOUSE_NAME),
         "service": "HomeChat",
@@ -71,11 +137,12 @@ def server_info(actor: Actor, data: Json) -> Json:
     }
 
 
-@endpoint("GET", "/audit", needs=Scope.ADMIN_READ, takes=Entries)
+@endpoint("GET", "/audit", needs=Scope.ADMIN_READ, takes=Entries, gives=LogPage)
 def audit_log(actor: Actor, data: Json) -> Json:
+    """The audit log, page by page."""
     known = {action.value: action for action in audit.Action}
     if data["action"] and data["action"] not in known:
-        return {"entries": [], "has_more": False, "oldest_id": None}
+        return page("entries", [], has_more=False)
     filters = Filters(
         action=known.get(data["action"]),
         actor_id=data["user_id"],
@@ -87,20 +154,25 @@ def audit_log(actor: Actor, data: Json) -> Json:
         subject=data["subject"],
     )
     found = read_log(actor, filters, before=data["before"], after=data["after"], limit=data["limit"])
-    return {
-        "entries": [_entry(row) for row in found.entries],
-        "has_more": found.has_more,
-        "oldest_id": found.entries[-1].id if found.entries else None,
-    }
+    return page("entries", [_entry(row) for row in found.entries], has_more=found.has_more)
 
 
-@endpoint("GET", "/settings", needs=Scope.ADMIN_READ)
+@endpoint("GET", "/settings", needs=Scope.ADMIN_READ, gives=AllSettings)
 def all_settings(actor: Actor, data: Json) -> Json:
+    """The settings of the household."""
     return {"settings": settings_as_values()}
 
 
-@endpoint("PATCH", "/settings", needs=Scope.ADMIN_WRITE, takes=Changes)
+@endpoint(
+    "PATCH",
+    "/settings",
+    needs=Scope.ADMIN_WRITE,
+    takes=Changes,
+    gives=ChangedSettings,
+    example={"house_name": "Lane 4", "members_invite": True},
+)
 def set_settings(actor: Actor, data: Json) -> Json:
+    """Change settings of the household: all those named, or none."""
     change_settings(actor, data)
     return {"success": True, "settings": settings_as_values()}
 

@@ -6,10 +6,11 @@ it started.
 
 from __future__ import annotations
 
-from marshmallow import RAISE, Schema, validate
+from marshmallow import RAISE, Schema, fields, validate
 
 from homechat.actor import Actor
 from homechat.api.endpoints import Json, endpoint
+from homechat.api.shapes import Moment, Shape, Success
 from homechat.doors.shapes import Number, Text, YesOrNo
 from homechat.lockdown import Kind
 from homechat.operations import lockdown as closing
@@ -29,13 +30,67 @@ class Closing(Schema):
     dry_run = YesOrNo(load_default=False)
 
 
-@endpoint("GET", "/lockdown", needs=Scope.ADMIN_READ)
+class Lockdown(Shape):
+    """One that is in force. started_by: somebody's number; null: whoever has the shell."""
+
+    id = Number()
+    kind = Text()
+    reason = Text()
+    started_at = Moment()
+    until = Moment()
+    started_by = Number(allow_none=True)
+
+
+class Reach(Shape):
+    """How many it concerns, and how many admins can still come in."""
+
+    people = Number()
+    devices = Number()
+    windows = Number()
+    tokens = Number()
+    admins = Number()
+
+
+class Standing(Reach):
+    """What is closed now, and whom that concerns altogether."""
+
+    in_force = fields.List(fields.Nested(Lockdown))
+
+
+class Closed(Success, Reach):
+    """What was done, or with `dry_run` would be. `sessions` begins and ends at once: it says less."""
+
+    OPTIONAL = frozenset({"is_new", "reason", "until", "devices", "tokens", "admins"})
+
+    kind = Text()
+    dry_run = YesOrNo()
+    is_new = YesOrNo()
+    reason = Text()
+    until = Moment()
+    signed_out = Number()
+
+
+class Lifted(Success):
+    lifted = fields.List(fields.Nested(Lockdown))
+
+
+@endpoint("GET", "/lockdown", needs=Scope.ADMIN_READ, gives=Standing)
 def lockdown(actor: Actor, data: Json) -> Json:
+    """What is closed, why, by whom and until when."""
     return status_data(closing.status())
 
 
-@endpoint("POST", "/lockdown", needs=Scope.ADMIN_WRITE, takes=Closing)
+@endpoint(
+    "POST",
+    "/lockdown",
+    needs=Scope.ADMIN_WRITE,
+    takes=Closing,
+    gives=Closed,
+    creates=True,
+    example={"kind": "users", "hours": 24, "reason": "A phone is lost", "dry_run": True},
+)
 def start_lockdown(actor: Actor, data: Json) -> Json:
+    """Close the house, or part of it, for some hours."""
     reason, dry_run = data["reason"], data["dry_run"]
     if data["kind"] == closing.SESSIONS:
         count, reach = closing.sign_everybody_out(actor, reason=reason, dry_run=dry_run)
@@ -45,6 +100,7 @@ def start_lockdown(actor: Actor, data: Json) -> Json:
     return {"success": True, **outcome_data(outcome, dry_run=dry_run)}
 
 
-@endpoint("DELETE", "/lockdown", needs=Scope.ADMIN_WRITE)
+@endpoint("DELETE", "/lockdown", needs=Scope.ADMIN_WRITE, gives=Lifted)
 def lift_lockdown(actor: Actor, data: Json) -> Json:
+    """Open the house again."""
     return {"success": True, "lifted": [in_force_data(each) for each in closing.lift(actor)]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import url_for
+from marshmallow import fields
 
 from homechat import clock
 from homechat.accounts.cards import PersonCard
@@ -11,8 +12,9 @@ from homechat.accounts.queries import everyone
 from homechat.accounts.recovery import RESET_LINK_LIFE, make_reset_link
 from homechat.actor import Actor
 from homechat.api.endpoints import Body, Json, endpoint
+from homechat.api.shapes import Moment, Shape, Success
 from homechat.doors.people import settings
-from homechat.doors.shapes import YesOrNo
+from homechat.doors.shapes import Number, Text, YesOrNo
 from homechat.household.people import lock_person, unlock_person
 from homechat.security.policy import Scope
 
@@ -23,24 +25,58 @@ class Reset(Body):
     clears_two_factor = YesOrNo(load_default=False)
 
 
-@endpoint("GET", "/users", needs=Scope.ADMIN_READ)
+class Account(Shape):
+    """Somebody as those who run the house see them. two_factor: whether they have a second step."""
+
+    id = Number()
+    username = Text()
+    display_name = Text()
+    role = Text()
+    standing = Text()
+    two_factor = YesOrNo()
+    created_at = Moment()
+    last_seen_at = Moment(allow_none=True)
+
+
+class Accounts(Shape):
+    users = fields.List(fields.Nested(Account))
+
+
+class Unlocked(Success):
+    was_locked = YesOrNo()
+
+
+class ResetLink(Success):
+    """A link that opens the house for whoever has it: give it to nobody else."""
+
+    link = Text()
+    expires_at = Moment()
+
+
+@endpoint("GET", "/users", needs=Scope.ADMIN_READ, gives=Accounts)
 def users(actor: Actor, data: Json) -> Json:
+    """All accounts."""
     return {"users": [_account(user) for user in everyone()]}
 
 
-@endpoint("POST", "/users/<int:user_id>/lock", needs=Scope.ADMIN_WRITE)
+@endpoint("POST", "/users/<int:user_id>/lock", needs=Scope.ADMIN_WRITE, gives=Success)
 def lock(actor: Actor, data: Json, user_id: int) -> Json:
+    """Keep somebody out."""
     lock_person(actor, user_id)
     return {"success": True}
 
 
-@endpoint("POST", "/users/<int:user_id>/unlock", needs=Scope.ADMIN_WRITE)
+@endpoint("POST", "/users/<int:user_id>/unlock", needs=Scope.ADMIN_WRITE, gives=Unlocked)
 def unlock(actor: Actor, data: Json, user_id: int) -> Json:
+    """Let somebody in again."""
     return {"success": True, "was_locked": unlock_person(actor, user_id)}
 
 
-@endpoint("POST", "/users/<int:user_id>/reset", needs=Scope.ADMIN_WRITE, takes=Reset)
+@endpoint(
+    "POST", "/users/<int:user_id>/reset", needs=Scope.ADMIN_WRITE, takes=Reset, gives=ResetLink, creates=True
+)
 def reset(actor: Actor, data: Json, user_id: int) -> Json:
+    """A link, for half an hour, with which somebody sets a new password."""
     secret = make_reset_link(actor, user_id, clears_two_factor=data["clears_two_factor"])
     return {
         "success": True,

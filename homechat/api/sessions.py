@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask_babel import gettext as _
+from marshmallow import fields
 
 from homechat.accounts import api_sign_in, api_tokens
 from homechat.accounts.actions import NewPerson
@@ -12,10 +13,14 @@ from homechat.accounts.models import User
 from homechat.actor import Actor
 from homechat.api.endpoints import Body, Json, Who, endpoint
 from homechat.api.people import person_as_json
+from homechat.api.shapes import Author, Error, Shape, Success
+from homechat.api.shapes import User as Person
 from homechat.database import db
-from homechat.doors.shapes import Text
+from homechat.doors.shapes import Number, Text, YesOrNo
 from homechat.errors import Conflict, Forbidden, Invalid, NotFound
 from homechat.household.joining import join_house
+
+DOTS = "…"
 
 
 class SignIn(Body):
@@ -36,16 +41,76 @@ class SignUp(Body):
     invite = Text(load_default="", allow_none=True)
 
 
-@endpoint("POST", "/signin", needs=Who.ANYBODY, takes=SignIn, refusals_carry={"success": False})
+class Known(Author):
+    role = Text()
+
+
+class SignedIn(Success):
+    """One is in. token: shown this once."""
+
+    user = fields.Nested(Known)
+    token = Text()
+
+
+class Waiting(Success):
+    """One has joined, and is not in yet. pending: an admin has to say yes; else a second step has to be set up."""
+
+    pending = YesOrNo()
+    message = Text()
+
+
+class SignUpRefused(Error):
+    """errors: a sentence for each thing that does not do."""
+
+    errors = fields.List(Text())
+
+
+class Self(Person):
+    role = Text()
+
+
+class TokenPowers(Shape):
+    """What the token may be used for. room_ids: the only rooms there are for it; null: all that its person sees."""
+
+    scopes = fields.List(Text())
+    room_ids = fields.List(Number(), allow_none=True)
+
+
+class Me(Self):
+    """Oneself, twice over: older clients do not look into `user`."""
+
+    user = fields.Nested(Self)
+    token = fields.Nested(TokenPowers)
+
+
+@endpoint(
+    "POST",
+    "/signin",
+    needs=Who.ANYBODY,
+    takes=SignIn,
+    gives=SignedIn,
+    refusals_carry={"success": False},
+    example={"username": "ben", "password": DOTS},
+)
 def sign_in(actor: Actor, data: Json) -> Json:
+    """Sign in with name and password, and get a token."""
     user, token = api_sign_in.sign_in(
         actor, username=data["username"], password=data["password"], code=data["otp_code"] or ""
     )
     return {"success": True, "user": _known(user), "token": token}
 
 
-@endpoint("POST", "/signup", needs=Who.ANYBODY, takes=SignUp, refusals_carry={"success": False})
+@endpoint(
+    "POST",
+    "/signup",
+    needs=Who.ANYBODY,
+    takes=SignUp,
+    gives={201: SignedIn, 202: Waiting, 422: SignUpRefused},
+    refusals_carry={"success": False, "errors": []},
+    example={"username": "nora", "password": DOTS, "password_confirmation": DOTS, "invite": DOTS},
+)
 def sign_up(actor: Actor, data: Json) -> tuple[Json, int]:
+    """Join the house, by an invitation or where it is open."""
     new = NewPerson(data["username"], data["display_name"], data["password"])
     try:
         if data["password"] != data["password_confirmation"]:
@@ -72,17 +137,21 @@ def sign_up(actor: Actor, data: Json) -> tuple[Json, int]:
     return {"success": True, "user": _known(joined.user), "token": joined.secret}, 201
 
 
-@endpoint("DELETE", "/signout", needs=Who.ANY_TOKEN)
+@endpoint("DELETE", "/signout", needs=Who.ANY_TOKEN, gives=Success)
 def sign_out(actor: Actor, data: Json) -> Json:
+    """End the token."""
     api_tokens.sign_out(actor)
     return {"success": True}
 
 
-@endpoint("GET", "/me", needs=Who.ANY_TOKEN)
+@endpoint("GET", "/me", needs=Who.ANY_TOKEN, gives=Me)
 def me(actor: Actor, data: Json) -> Json:
+    """Who one is, and what the token may do."""
     user = db.session.get_one(User, actor.person_id)
+    person = {**person_as_json(cards_of([user])[0]), "role": user.role}
     return {
-        "user": {**person_as_json(cards_of([user])[0]), "role": user.role},
+        **person,  # Older clients look for it here.
+        "user": person,
         "token": {
             "scopes": sorted(actor.scopes or ()),
             "room_ids": None if actor.room_ids is None else sorted(actor.room_ids),

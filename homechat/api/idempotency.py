@@ -1,0 +1,79 @@
+"""`Idempotency-Key`: whoever is not sure that a request arrived sends it once more, and it is done once."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable, Iterator
+
+from flask import Response, request
+from flask_babel import gettext as _
+from werkzeug.exceptions import HTTPException
+
+from homechat.accounts import api_requests, kept_answers
+from homechat.accounts.kept_answers import Answer, Claim, Key
+from homechat.actor import Actor
+from homechat.database import last_word
+from homechat.errors import HomeChatError, Invalid
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotent-Replayed"
+KEY_CHARACTERS_MAX = 255
+PIECE_BYTES = 65_536
+
+
+def key_of_request(actor: Actor) -> Key | None:
+    """Return the key that the current request came with, or None. A stranger has none: keys are a token's own.
+
+    Raises Invalid for one that is too long, or has in it what is no visible ASCII.
+    """
+    text = request.headers.get(HEADER)
+    if text is None or actor.token_id is None:
+        return None
+    if not (0 < len(text) <= KEY_CHARACTERS_MAX and all("!" <= character <= "~" for character in text)):
+        sentence = _("A key has 1 to %(number)d letters, digits or signs.", number=KEY_CHARACTERS_MAX)
+        raise Invalid(sentence, fields={HEADER: sentence})
+    return Key(actor.token_id, hashlib.sha256(text.encode()).hexdigest(), _digest_of_request())
+
+
+def once(actor: Actor, key: Key, do: Callable[[], Response]) -> Response:
+    """Return what `do` answers, or what it answered before to the same request.
+
+    Refusals are not kept: nothing was done, and the same may do another time. Raises as `kept_answers.find` does.
+    """
+    before = kept_answers.find(key)
+    if before is not None:
+        api_requests.note_read(actor)
+        return Response(before.body, before.status, {REPLAYED: "true"}, mimetype="application/json")
+    claim = Claim(key)
+    try:
+        with last_word(claim.write_along):
+            reply = do()
+    except (HomeChatError, HTTPException):
+        claim.forget()
+        raise
+    if reply.status_code < 300:
+        claim.keep(Answer(reply.status_code, reply.get_data(as_text=True)))
+    else:
+        claim.forget()
+    return reply
+
+
+def _digest_of_request() -> str:
+    digest = hashlib.sha256()
+    for part in (request.method.encode(), request.full_path.encode(), *_parts_of_body()):
+        digest.update(hashlib.sha256(part).digest())
+    return digest.hexdigest()
+
+
+def _parts_of_body() -> Iterator[bytes]:
+    """Yield what was sent. A form with files stands between lines that are new each time it is sent."""
+    if request.mimetype != "multipart/form-data":
+        yield request.get_data()
+        return
+    for name, value in request.form.items(multi=True):
+        yield f"{name}\0{value}".encode()
+    for name, file in request.files.items(multi=True):
+        yield f"{name}\0{file.filename}".encode()
+        yield from iter(functools.partial(file.stream.read, PIECE_BYTES), b"")
+        file.stream.seek(0)

@@ -1,0 +1,245 @@
+"""Messages: read page by page, and sent to rooms."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask_babel import gettext as _
+from marshmallow import fields
+
+from homechat.actor import Actor
+from homechat.api.buttons import Button, Buttons, card_of
+from homechat.api.endpoints import Body, Json, endpoint
+from homechat.api.message_json import listing_as_json, message_as_json
+from homechat.api.paging import Paged
+from homechat.api.shapes import Messages, OneMessage, PostedMessage, Success
+from homechat.api.uploads import files_sent
+from homechat.database import db
+from homechat.doors.bearers import require_scope
+from homechat.doors.shapes import (
+    MomentOrText,
+    NameOrNumber,
+    NumberInAddress,
+    NumberOrDigits,
+    Text,
+    YesOrNoOrText,
+)
+from homechat.errors import Conflict, Invalid, NotFound
+from homechat.messages import changes, reactions
+from homechat.messages.answering import answer_card
+from homechat.messages.finding import find_message
+from homechat.messages.listing import Stretch, messages_everywhere, messages_in
+from homechat.messages.models import Message
+from homechat.messages.posting import Letter, post, post_files, post_to_person
+from homechat.realtime.events import MessagePosted
+from homechat.rooms.naming import room_meant
+from homechat.rooms.queries import no_such_room
+from homechat.security.policy import Scope
+
+
+class InChannel(Paged):
+    """channel: a name.  channel_id: a number.  Neither: all rooms that one is in."""
+
+    channel = Text(load_default="")
+    channel_id = NumberInAddress(load_default=None, at_least=1)
+
+
+class Words(Body):
+    """A text. content says the same as message."""
+
+    message = Text(load_default=None, allow_none=True)
+    content = Text(load_default=None, allow_none=True)
+
+
+class Said(Words):
+    """What is sent. message_type is taken and changes nothing.
+
+    client_id: the same again is the same message.  title: a bold line above.  sender: a label beside the author.
+    reply_to: the id of the message that it answers; reply_to_id says the same.
+    actions: up to four buttons, of which the first tap counts.  ack_required: everybody shall say that they have seen
+    it.  expires_at: until when they can.
+    """
+
+    message_type = Text(load_default=None, allow_none=True)
+    client_id = Text(load_default=None, allow_none=True)
+    title = Text(load_default=None, allow_none=True)
+    sender = Text(load_default=None, allow_none=True)
+    reply_to = NumberOrDigits(load_default=None, allow_none=True, at_least=1)
+    reply_to_id = NumberOrDigits(load_default=None, allow_none=True, at_least=1)
+    actions = Buttons(fields.Nested(Button), load_default=None, allow_none=True)
+    ack_required = YesOrNoOrText(load_default=None, allow_none=True)
+    expires_at = MomentOrText(load_default=None, allow_none=True)
+
+
+class Posted(Said):
+    """Where it goes, too. room, room_id, channel, channel_id: a name, or a number; the first that is given counts.
+
+    user_id: to this person instead.
+    """
+
+    room = NameOrNumber(load_default=None, allow_none=True)
+    room_id = NameOrNumber(load_default=None, allow_none=True)
+    channel = NameOrNumber(load_default=None, allow_none=True)
+    channel_id = NameOrNumber(load_default=None, allow_none=True)
+    user_id = NumberOrDigits(load_default=None, allow_none=True, at_least=1)
+
+
+class Tap(Body):
+    """action_id: the id of a button, or `ack` for having seen it."""
+
+    action_id = Text(required=True)
+
+
+@endpoint("GET", "/messages", needs=Scope.MESSAGES_READ, takes=InChannel, gives=Messages)
+def messages(actor: Actor, data: Json) -> Json:
+    """What was said in a room, or in all rooms that one is in, the newest first."""
+    wanted = data["channel_id"] or data["channel"]
+    if not wanted:
+        return listing_as_json(messages_everywhere(actor, stretch_of(data)))
+    room_id = room_meant(actor, wanted)
+    if room_id is None:
+        raise no_such_room()
+    return listing_as_json(messages_in(actor, room_id, stretch_of(data)))
+
+
+@endpoint("GET", "/messages/<int:message_id>", needs=Scope.MESSAGES_READ, gives=OneMessage)
+def message(actor: Actor, data: Json, message_id: int) -> Json:
+    """One message; of one that has buttons, who tapped what, and who has seen it."""
+    found = find_message(actor, message_id).message
+    if found.deleted_at is not None:
+        raise NotFound(_("This message was deleted."))
+    return {"message": message_as_json(found)}
+
+
+@endpoint(
+    "POST",
+    "/messages",
+    needs=Scope.MESSAGES_WRITE,
+    takes=Posted,
+    gives=PostedMessage,
+    creates=True,
+    example={"message": "Somebody rings", "title": "Front door", "sender": "Doorbell"},
+)
+def post_message(actor: Actor, data: Json) -> Json:
+    """Say something in a room, or to a person."""
+    with fields_as_sent():
+        if data["user_id"] is not None:
+            return reply_of(post_to_person(actor, letter_of(data), user_id=data["user_id"]))
+        places = (data["room"], data["room_id"], data["channel"], data["channel_id"])
+        room = next((place for place in places if place not in (None, "")), None)
+        return reply_of(post(actor, letter_of(data), room=room))
+
+
+@endpoint(
+    "POST",
+    "/channels/<int:room_id>/messages",
+    needs=Scope.MESSAGES_WRITE,
+    takes=Said,
+    gives=PostedMessage,
+    creates=True,
+    takes_files=True,
+    example={"message": "The washing is done"},
+)
+def post_to_channel(actor: Actor, data: Json, room_id: int) -> Json:
+    """Say something in a room; with files, as a form that has them as `files[]`, with the scope `media:write` too."""
+    files = files_sent()
+    with fields_as_sent():
+        if not files:
+            return reply_of(post(actor, letter_of(data), room=room_id))
+        require_scope(actor, Scope.MEDIA_WRITE)
+        return reply_of(post_files(actor, letter_of(data), room_id=room_id, files=files))
+
+
+@endpoint(
+    "PATCH",
+    "/messages/<int:message_id>",
+    needs=Scope.MESSAGES_WRITE,
+    takes=Words,
+    gives=PostedMessage,
+    example={"message": "The washing is done, and hangs"},
+)
+def edit_message(actor: Actor, data: Json, message_id: int) -> Json:
+    """Put what one wrote into other words, within 24 hours; a bot at any time."""
+    with fields_as_sent():
+        return reply_of(changes.edit_message(actor, message_id=message_id, body=words_of(data)))
+
+
+@endpoint("DELETE", "/messages/<int:message_id>", needs=Scope.MESSAGES_WRITE, gives=Success)
+def delete_message(actor: Actor, data: Json, message_id: int) -> Json:
+    """Take away what one wrote, for everybody; what others wrote with the right to."""
+    changes.delete_message(actor, message_id=message_id)
+    return {"success": True}
+
+
+@endpoint(
+    "PUT", "/messages/<int:message_id>/reactions/<emoji>", needs=Scope.MESSAGES_WRITE, gives=PostedMessage
+)
+def react(actor: Actor, data: Json, message_id: int, emoji: str) -> Json:
+    """React to a message with an emoji; the same one twice is one."""
+    return reply_of(reactions.react(actor, message_id=message_id, emoji=emoji))
+
+
+@endpoint(
+    "DELETE",
+    "/messages/<int:message_id>/reactions/<emoji>",
+    needs=Scope.MESSAGES_WRITE,
+    gives=PostedMessage,
+)
+def unreact(actor: Actor, data: Json, message_id: int, emoji: str) -> Json:
+    """Take a reaction of one's own back."""
+    return reply_of(reactions.unreact(actor, message_id=message_id, emoji=emoji))
+
+
+@endpoint(
+    "POST",
+    "/messages/<int:message_id>/answer",
+    needs=Scope.MESSAGES_WRITE,
+    takes=Tap,
+    gives=PostedMessage,
+    example={"action_id": "let_in"},
+)
+def answer(actor: Actor, data: Json, message_id: int) -> Json:
+    """Tap a button of a message, for a person; the first tap of all counts, and the same one again changes nothing."""
+    return reply_of(answer_card(actor, message_id=message_id, action_id=data["action_id"]))
+
+
+def stretch_of(data: Json) -> Stretch:
+    """Return which messages are asked for."""
+    return Stretch(before=data["before"], after=data["after"], limit=data["limit"])
+
+
+def letter_of(data: Json) -> Letter:
+    """Return what is to be sent; it gets an id where the program gave it none."""
+    return Letter(
+        body=words_of(data),
+        client_id=data["client_id"] or secrets.token_urlsafe(16),
+        title=data["title"] or "",
+        label=data["sender"] or "",
+        reply_to_id=data["reply_to"] or data["reply_to_id"],
+        card=card_of(data),
+    )
+
+
+def words_of(data: Json) -> str:
+    """Return what is said, wherever it stands."""
+    return (data["message"] if data["message"] is not None else data["content"]) or ""
+
+
+def reply_of(told: MessagePosted) -> Json:
+    """Return the reply that brings a message, in both places where clients look for it."""
+    found = message_as_json(db.session.get_one(Message, told.id))
+    return {"success": True, "message": found, "data": {"message": found}}
+
+
+@contextmanager
+def fields_as_sent() -> Iterator[None]:
+    """Have refusals name the fields as programs know them."""
+    try:
+        yield
+    except (Invalid, Conflict) as error:
+        names = {"body": "message", "label": "sender", "reply_to_id": "reply_to"}
+        fields = {names.get(field, field): why for field, why in error.fields.items()}
+        kind = Conflict if isinstance(error, Conflict) else Invalid
+        raise kind(error.message, fields=fields) from error

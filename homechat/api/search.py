@@ -1,0 +1,64 @@
+"""Finding what was said, rooms and people."""
+
+from __future__ import annotations
+
+from marshmallow import validate
+
+from homechat import clock
+from homechat.actor import Actor
+from homechat.api.channel_json import channels_as_json
+from homechat.api.endpoints import Body, Json, endpoint
+from homechat.api.people import person_as_json
+from homechat.api.shapes import Found, Users
+from homechat.doors.shapes import NumberInAddress, Text
+from homechat.messages.rooms_in_sight import rooms_in_sight
+from homechat.messages.search import PAGE_HITS_MAX, FoundMessage, What, search, search_people
+from homechat.security.policy import Scope
+
+
+class Question(Body):
+    """q: what is looked for: all of these words, the last one by its beginning; in quotes, one after the other."""
+
+    q = Text(required=True)
+    limit = NumberInAddress(load_default=50, at_least=1)
+
+
+class Wanted(Question):
+    """type: only these.  before: the id of a message; only older ones."""
+
+    type = Text(load_default=What.ALL.value, validate=validate.OneOf([*What]))
+    before = NumberInAddress(load_default=None, at_least=1)
+
+
+@endpoint("GET", "/search", needs=Scope.SEARCH, takes=Wanted, gives=Found)
+def search_house(actor: Actor, data: Json) -> Json:
+    """What was said, rooms and people, as far as one can see them; messages the newest first."""
+    limit = min(data["limit"], PAGE_HITS_MAX)
+    found = search(actor, data["q"], what=What(data["type"]), limit=limit, before=data["before"])
+    ids = {room.id for room in found.rooms}
+    rooms = [room for room in rooms_in_sight(actor) if room.card.id in ids] if ids else []
+    return {
+        "users": [person_as_json(card) for card in found.people],
+        "channels": channels_as_json(rooms),
+        "messages": [_message(hit) for hit in found.messages.page],
+        "totalResults": len(found.people) + len(rooms) + found.messages.count,
+        "has_more": found.messages.has_more,
+    }
+
+
+@endpoint("GET", "/users/search", needs=Scope.USERS_READ, takes=Question, gives=Users)
+def search_users(actor: Actor, data: Json) -> Json:
+    """People by their names, as far as one may know of them."""
+    found = search_people(actor, data["q"], limit=min(data["limit"], PAGE_HITS_MAX))
+    return {"users": [person_as_json(card) for card in found]}
+
+
+def _message(hit: FoundMessage) -> Json:
+    message = hit.message
+    return {
+        "id": message.id,
+        "content": message.body,
+        "created_at": clock.as_iso(message.created_at),
+        "user": {"id": message.author.id, "username": message.author.username},
+        "channel": {"id": hit.room.id, "name": hit.room.name},
+    }

@@ -1,0 +1,56 @@
+"""Calls from outside. They carry no token: each is signed with the secret of the bot that it is for."""
+
+from __future__ import annotations
+
+from flask import request
+from marshmallow import fields
+
+from homechat.actor import Actor
+from homechat.api.endpoints import Json, Who, endpoint
+from homechat.api.shapes import MessageInShort, Shape, Success
+from homechat.bots.signatures import HEADERS
+from homechat.bots.webhooks import Call, receive
+from homechat.doors.shapes import Number
+
+DELIVERY_HEADERS = ("X-HomeChat-Delivery", "X-GitHub-Delivery")
+
+
+class CalledMessage(MessageInShort):
+    channel_id = Number()
+
+
+class CalledInData(Shape):
+    message = fields.Nested(CalledMessage)
+
+
+class Called(Success):
+    """What a call became, twice over: some clients look for it in `data`."""
+
+    message = fields.Nested(CalledMessage)
+    data = fields.Nested(CalledInData)
+
+
+@endpoint("POST", "/webhooks/<webhook_id>", needs=Who.ANYBODY, gives=Called)
+def webhook(actor: Actor, data: Json, webhook_id: str) -> Json:
+    """Call a bot: any JSON, signed with its secret in X-HomeChat-Signature or X-Hub-Signature-256."""
+    told = receive(actor, webhook_id, _call())
+    message = {
+        "id": told.id,
+        "channel_id": told.room_id,
+        "content": told.body,
+        "created_at": told.created_at,
+        "user": {"id": told.author["id"], "username": told.author["username"]},
+    }
+    return {"success": True, "message": message, "data": {"message": message}}
+
+
+def _call() -> Call:
+    headers = request.headers
+    return Call(
+        body=request.get_data(cache=False, parse_form_data=False),
+        signatures=[headers[name] for name in HEADERS if name in headers],
+        delivery_id=next((headers[name] for name in DELIVERY_HEADERS if name in headers), ""),
+        sent_at=headers.get("X-HomeChat-Timestamp", ""),
+        event=headers.get("X-GitHub-Event", ""),
+        content_type=request.mimetype,
+    )
