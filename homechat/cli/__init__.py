@@ -7,6 +7,8 @@ from flask_migrate import Migrate
 
 from homechat import paths
 from homechat.cli.audit_log import audit_group
+from homechat.cli.backups import backup_group
+from homechat.cli.bots import bot_group
 from homechat.cli.house import config_group, house_group, prepare, setup_link
 from homechat.cli.invites import invite_group
 from homechat.cli.lockdown import lockdown
@@ -17,7 +19,7 @@ from homechat.database import db
 
 COMMANDS = (
     *(prepare, setup_link, config_group, house_group, user, invite_group),
-    *(audit_group, secrets_group, token_group, lockdown),
+    *(audit_group, secrets_group, token_group, bot_group, backup_group, lockdown),
 )
 
 

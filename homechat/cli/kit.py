@@ -35,14 +35,21 @@ def about_a_house(command: Callable[P, R]) -> Callable[P, R]:
     @wraps(command)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         require_house()
-        try:
+        with errors_said():
             return command(*args, **kwargs)
-        except HomeChatError as error:
-            raise click.ClickException(
-                " ".join(dict.fromkeys([error.message, *error.fields.values()]))
-            ) from error
 
     return wrapper
+
+
+@contextmanager
+def errors_said() -> Iterator[None]:
+    """Say the errors of a command in a sentence, and end it with 1."""
+    try:
+        yield
+    except HomeChatError as error:
+        raise click.ClickException(
+            " ".join(dict.fromkeys([error.message, *error.fields.values()]))
+        ) from error
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")

@@ -8,9 +8,9 @@ import click
 from flask.cli import AppGroup
 
 from homechat import data_folder
-from homechat.accounts import two_factor
 from homechat.actor import Actor
 from homechat.cli.kit import about_a_house, configured
+from homechat.operations.secrets import reseal_secrets
 
 secrets_group = AppGroup("secrets", help="The key that encrypts secrets in the database.")
 
@@ -30,7 +30,7 @@ def secrets_rotate(forget_old: bool) -> None:
     is_ours = not settings.encryption_key
     if is_ours:
         data_folder.put_encryption_keys(settings.data_dir, [data_folder.new_key(), *_keys_in(file)])
-    count = two_factor.reseal_secrets(Actor.operator())
+    count = reseal_secrets(Actor.operator())
     if is_ours and forget_old:
         data_folder.put_encryption_keys(settings.data_dir, _keys_in(file)[:1])
     click.echo(f"{count} secret(s) are under the newest key now.")

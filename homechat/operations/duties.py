@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from flask import Flask, current_app, url_for
 
-from homechat import connection
-from homechat.accounts import api_requests
+from homechat import clock, connection
+from homechat.accounts import api_requests, kept_answers
+from homechat.bots import courier, deliveries
 from homechat.config import Settings
 from homechat.database import is_sqlite
+from homechat.errors import Unavailable
 from homechat.extensions import socketio
 from homechat.household.founding import new_setup_token
 from homechat.operations import retention
+from homechat.operations.checks import DUTIES_DONE
 from homechat.realtime import presence, revocation
+from homechat.uploads.actions import forget_uploads
 
 LOOK_FOR_OLD_SECONDS = 3600.0
 
@@ -24,6 +28,8 @@ def install(app: Flask) -> None:
         lambda: _beat(app),
         lambda: _store_api_reads(app),
         lambda: _forget_what_is_old(app),
+        lambda: _forget_files(app),
+        lambda: courier.carry_for_ever(app),
     ]
     app.extensions["homechat_on_stop"] = [connection.say_goodbye, presence.unregister_process]
     app.extensions["homechat_at_last"] = [api_requests.flush]
@@ -83,6 +89,24 @@ def _forget_what_is_old(app: Flask) -> None:
             try:
                 if count := retention.prune_audit_log_if_overdue():
                     app.logger.info("%d old entries of the audit log were deleted", count)
+                if count := deliveries.forget_old():
+                    app.logger.info("%d old deliveries were deleted", count)
             except Exception:
-                app.logger.exception("deleting old entries of the audit log failed")
+                app.logger.exception("deleting what is old failed")
+            try:
+                kept_answers.forget_old()
+            except Unavailable:
+                app.logger.warning("old answers of the API could not be deleted; there will be a next time")
+            app.extensions[DUTIES_DONE] = clock.now()
+        socketio.sleep(LOOK_FOR_OLD_SECONDS)
+
+
+def _forget_files(app: Flask) -> None:
+    while True:
+        with app.app_context():
+            try:
+                if count := forget_uploads():
+                    app.logger.info("%d files that nobody has any more were deleted", count)
+            except Exception:
+                app.logger.exception("deleting files that nobody has any more failed")
         socketio.sleep(LOOK_FOR_OLD_SECONDS)
