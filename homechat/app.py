@@ -10,6 +10,9 @@ from homechat import admin, api, config, connection, context, lockdown, paths
 from homechat.accounts import passkey_views, proof_models, sign_in_views, token_models, two_factor_views
 from homechat.accounts.api_requests import ReadCounts
 from homechat.accounts.views import blueprint as accounts
+from homechat.bots import listeners as bots_listeners
+from homechat.bots import models as bots_models
+from homechat.bots.courier import Courier
 from homechat.config import Settings
 from homechat.database import db, engine_options
 from homechat.doors import people, replies
@@ -19,26 +22,48 @@ from homechat.extensions import babel, csrf, limiter, login_manager, socketio
 from homechat.household import token_views
 from homechat.household.views import blueprint as household
 from homechat.messages import listeners as messages_listeners
+from homechat.messages import message_views, typing
 from homechat.messages import sockets as messages_sockets
-from homechat.messages import typing
 from homechat.messages.views import blueprint as messages
 from homechat.operations import duties
+from homechat.operations import views as operations_views
 from homechat.operations.health import blueprint as health
 from homechat.pages import pages
 from homechat.realtime.live_sockets import LiveSockets
+from homechat.request_counts import RequestCounts
 from homechat.rooms import listeners as rooms_listeners
 from homechat.rooms.views import blueprint as rooms
 from homechat.security import field_encryption
 from homechat.security.headers import init_headers
 from homechat.security.limits import init_limits
+from homechat.uploads.receiving import init_receiving
+from homechat.uploads.views import blueprint as uploads
 
-FEATURES = (pages, health, accounts, household, messages, rooms, admin.blueprint, api.blueprint)
+FEATURES = (
+    pages,
+    health,
+    accounts,
+    household,
+    messages,
+    uploads,
+    rooms,
+    admin.blueprint,
+    api.blueprint,
+    api.reference,
+)
 # Imported for what they connect to: events, and signals of features further down.
-LISTENERS = (messages_sockets, messages_listeners, rooms_listeners)
+LISTENERS = (messages_sockets, messages_listeners, rooms_listeners, bots_listeners)
 # Imported for the pages that they add to a feature's own.
-MORE_PAGES = (sign_in_views, two_factor_views, passkey_views, token_views)
+MORE_PAGES = (
+    sign_in_views,
+    two_factor_views,
+    passkey_views,
+    token_views,
+    message_views,
+    operations_views,
+)
 # Imported for their tables, which migrations are compared with.
-TABLES = (proof_models, token_models, lockdown)
+TABLES = (proof_models, token_models, lockdown, bots_models)
 
 
 def build_app(settings: Settings | None, *, async_mode: str, commands: bool = True) -> Flask:
@@ -56,6 +81,8 @@ def build_app(settings: Settings | None, *, async_mode: str, commands: bool = Tr
     app.extensions["homechat_typing"] = typing.Windows()
     app.extensions["homechat_events"] = UnderWay()
     app.extensions["homechat_api_reads"] = ReadCounts()
+    app.extensions["homechat_request_counts"] = RequestCounts()
+    app.extensions["homechat_courier"] = Courier()
     app.extensions["homechat_build_elsewhere"] = functools.partial(build_app, async_mode="threading")
     app.extensions["homechat_field_encryption"] = field_encryption.Box(settings)
 
@@ -68,6 +95,7 @@ def build_app(settings: Settings | None, *, async_mode: str, commands: bool = Tr
     login_manager.request_loader(lambda request: people.load_session_from_cookie())
     api.guard(app)
     people.deny_by_default(app)  # Before CSRF: somebody signed out is told so, not that their form is stale.
+    init_receiving(app)
     csrf.init_app(app)
     replies.give_errors_words(app)
     app.url_map.converters["int"] = StorableNumber
@@ -80,6 +108,7 @@ def build_app(settings: Settings | None, *, async_mode: str, commands: bool = Tr
     socketio.init_app(app, **connection.socketio_options(settings, async_mode=async_mode))
     connection.install(socketio)
     duties.install(app)
+    app.extensions["homechat_on_warm_up"] = [api.openapi.describe_api]
     if commands:
         from homechat import cli
 

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from homechat import config_values as values
-from homechat import data_folder, paths
+from homechat import data_folder, paths, written_keys
 from homechat.config_fields import PREFIX, CannotStartError, ConfigError, checked, env_name, setting, shown
 
 CONFIG_FILE = "HOMECHAT_CONFIG_FILE"
@@ -94,6 +94,13 @@ class Settings:
         secret=True,
         shown_default="made once, in the data folder",
     )
+    backup_key: str = setting(
+        "",
+        "Encrypts backups, as `flask backup key` prints it; older ones after it, with spaces between, still decrypt.",
+        check=written_keys.checked,
+        secret=True,
+        shown_default="made with the first backup, in the data folder",
+    )
     async_mode: str = setting("eventlet", "How requests run side by side.", choices=("eventlet", "threading"))
     environment: str = setting("production", "What this house is for.", choices=("production", "development"))
     trusted_proxy_count: int = setting(
@@ -107,6 +114,16 @@ class Settings:
         (),
         "Further web origins whose pages may connect, besides the public address.",
         check=values.web_origin,
+    )
+    cors_origins: tuple[str, ...] = setting(
+        (),
+        "Origins of other web sites whose pages may use the API from within a browser, with a token.",
+        check=values.web_origin,
+    )
+    metrics_networks: tuple[str, ...] = setting(
+        (),
+        "Networks from which `/metrics` is read without a token, by who comes straight and not through a proxy.",
+        check=values.network,
     )
     log_level: str = setting(
         "INFO", "Least urgent log lines that are written.", choices=("DEBUG", "INFO", "WARNING", "ERROR")
@@ -134,6 +151,36 @@ class Settings:
         unit="seconds",
         at_least=1,
         at_most=600,
+    )
+    upload_bytes: int = setting(
+        10_485_760, "Largest file that is shared.", unit="bytes", at_least=65_536, at_most=104_857_600
+    )
+    upload_request_bytes: int = setting(
+        104_857_600,
+        "Largest body of a request with files in it.",
+        unit="bytes",
+        at_least=65_536,
+        at_most=1_073_741_824,
+    )
+    upload_seconds: int = setting(
+        300,
+        "A request with files is all there by then, or dropped.",
+        unit="seconds",
+        at_least=10,
+        at_most=3600,
+    )
+    upload_quota_bytes: int = setting(
+        1_000_000_000,
+        "What the files of one person may have together.",
+        unit="bytes",
+        at_least=1_000_000,
+        at_most=1_000_000_000_000,
+    )
+    upload_quota_files: int = setting(
+        5000, "Files of one person.", unit="files", at_least=10, at_most=1_000_000
+    )
+    disk_free_percent: int = setting(
+        10, "While less of the disk is free, no file is taken.", unit="%", at_least=0, at_most=99
     )
     message_characters: int = setting(
         10_000, "Longest message.", unit="characters", at_least=100, at_most=10_000

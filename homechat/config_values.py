@@ -4,6 +4,7 @@ Every function returns the checked value, or raises ValueError with the end of a
 """
 
 import re
+from ipaddress import ip_network
 from urllib.parse import SplitResult, urlsplit
 
 _TRUE = {"true", "yes", "on", "1"}
@@ -82,6 +83,14 @@ def web_origin(value: str) -> str:
     if parts.path not in ("", "/"):
         raise ValueError("must end after the host and port")
     return f"{parts.scheme.lower()}://{_authority(parts)}"
+
+
+def network(value: str) -> str:
+    """Return a network, or the one of a single address, as 10.8.0.0/24 or fd00::/64."""
+    try:
+        return str(ip_network(value, strict=False))
+    except ValueError:
+        raise ValueError("must be an address or a network such as 10.8.0.0/24") from None
 
 
 def database_address(value: str) -> str:

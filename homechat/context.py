@@ -19,6 +19,8 @@ from homechat.config import Settings
 from homechat.household.founding import HOUSE_NAME_CHARACTERS
 from homechat.household.invitations import INVITATION_MAX_USES, NOTE_MAX_CHARACTERS
 from homechat.locales import LOCALES, direction_of
+from homechat.messages.emoji import EMOJI_CHARACTERS_MAX
+from homechat.messages.search_query import QUERY_CHARACTERS_MAX
 from homechat.realtime.events import CONTRACT_VERSION
 from homechat.rooms.models import (
     DESCRIPTION_MAX_CHARACTERS,
@@ -27,6 +29,7 @@ from homechat.rooms.models import (
     NAME_MIN_CHARACTERS,
 )
 from homechat.translations import HouseBabel
+from homechat.uploads.actions import FILES_MAX
 from homechat.words import words
 
 
@@ -85,6 +88,10 @@ def _form_limits() -> dict[str, int]:
     configured: Settings = current_app.extensions["homechat_settings"]
     return {
         "message_max": configured.message_characters,
+        "query_max": QUERY_CHARACTERS_MAX,
+        "emoji_max": EMOJI_CHARACTERS_MAX,
+        "file_max_bytes": configured.upload_bytes,
+        "files_max": FILES_MAX,
         "password_min": configured.password_characters_min,
         "password_max": configured.password_characters_max,
         "username_min": USERNAME_CHARACTERS[0],

@@ -59,15 +59,74 @@ def encryption_key_file(data_dir: Path) -> Path:
     return secrets_dir(data_dir) / "encryption_key"
 
 
+def backup_key_file(data_dir: Path) -> Path:
+    """Return where the generated keys of backups live: one a line, the newest first."""
+    return secrets_dir(data_dir) / "backup_key"
+
+
+def backups_dir(data_dir: Path) -> Path:
+    """Return the folder of the backups; made with the first."""
+    return data_dir / "backups"
+
+
+def uploads_dir(data_dir: Path) -> Path:
+    """Return the folder of the files that people share; made when the first comes."""
+    return data_dir / "uploads"
+
+
+def incoming_dir(data_dir: Path) -> Path:
+    """Return where files lie until they are whole: on the same disk, for /tmp may be memory."""
+    return uploads_dir(data_dir) / "incoming"
+
+
 def put_encryption_keys(data_dir: Path, keys: list[str]) -> None:
     """Replace the encryption keys, in one step: no reader ever sees half of them."""
     with _alone_in(secrets_dir(data_dir)):
         _write(encryption_key_file(data_dir), keys)
 
 
+def backup_keys(data_dir: Path) -> list[str]:
+    """Return the generated keys of backups as they are written; none where none was made."""
+    file = backup_key_file(data_dir)
+    return file.read_text(encoding="ascii").split() if file.exists() else []
+
+
+def ensure_backup_key(data_dir: Path, key: str) -> None:
+    """Keep `key` as the one of backups, unless there is one already."""
+    file = backup_key_file(data_dir)
+    _make_private(file.parent)
+    with _alone_in(file.parent):
+        if not file.exists():
+            _write(file, [key])
+
+
+def put_backup_keys(data_dir: Path, keys: list[str]) -> None:
+    """Replace the keys of backups, in one step."""
+    _make_private(secrets_dir(data_dir))
+    with _alone_in(secrets_dir(data_dir)):
+        _write(backup_key_file(data_dir), keys)
+
+
 def new_key() -> str:
     """Return a random key of 256 bits."""
     return secrets.token_hex(KEY_BYTES)
+
+
+def open_to_others(data_dir: Path, database: Path | None) -> Path | None:
+    """Return a folder or file of the house that other users of the machine can read, or None.
+
+    database: the SQLite file, or None.  Raises OSError where that cannot be found out.
+    """
+    folders = [data_dir, secrets_dir(data_dir)]
+    databases = list(database.parent.glob(f"{database.name}*")) if database else []
+    for file in folders + databases + list(secrets_dir(data_dir).iterdir()):
+        try:
+            mode = file.stat().st_mode
+        except FileNotFoundError:  # another start just finished its key
+            continue
+        if mode & 0o077 and (stat.S_ISREG(mode) or file in folders):
+            return file
+    return None
 
 
 def claim(database: Path) -> int:
@@ -101,16 +160,11 @@ def _make_private(folder: Path) -> None:
 
 
 def _refuse_readable_by_others(data_dir: Path, database: Path | None) -> None:
-    databases = database.parent.glob(f"{database.name}*") if database else ()
-    for file in [*databases, *secrets_dir(data_dir).iterdir()]:
-        try:
-            mode = file.stat().st_mode
-        except FileNotFoundError:  # another start just finished its key
-            continue
-        if stat.S_ISREG(mode) and mode & 0o077:
-            raise UnsafeFolderError(
-                f"Other users of this machine can read {file}. Close it with: chmod 600 {file}"
-            )
+    file = open_to_others(data_dir, database)
+    if file is not None:
+        raise UnsafeFolderError(
+            f"Other users of this machine can read {file}. Close it with: chmod 600 {file}"
+        )
 
 
 def _make_key(file: Path) -> None:

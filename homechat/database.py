@@ -15,9 +15,10 @@ import logging
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -133,6 +134,8 @@ def transaction(*, waits: bool = True) -> Iterator[Session]:
             session.info.update(callbacks=callbacks, connection=connection)
             try:
                 yield session
+                if "last_word" in session.info:
+                    session.info["last_word"](session)
                 session.commit()  # Of a savepoint; see HouseSession.
             except BaseException:
                 session.rollback()
@@ -152,6 +155,20 @@ def on_commit(callback: Callback) -> None:
     if callbacks is None:
         raise RuntimeError("on_commit() needs a transaction() around it")
     callbacks.append(callback)
+
+
+@contextmanager
+def last_word(callback: Callable[[Session], None]) -> Iterator[None]:
+    """Have `callback` write along, as the last, with each outermost transaction that begins in the block.
+
+    It is stored with them or not at all, and what it raises undoes them.
+    """
+    info = db.session().info
+    info["last_word"] = callback
+    try:
+        yield
+    finally:
+        info.pop("last_word", None)
 
 
 def looked_up() -> dict[object, object]:
@@ -209,6 +226,17 @@ def migration_engine(settings: Settings) -> Engine:
         connection.execute("PRAGMA foreign_keys=OFF")
 
     return engine
+
+
+def sqlite_engine(file: Path) -> Engine:
+    """Return an engine for a SQLite file as it is: nothing is begun, set or pooled; others are waited for 10 s."""
+    return sa.create_engine(
+        f"sqlite:///{file}",
+        module=sqlite_driver,
+        poolclass=sa.NullPool,
+        connect_args={"timeout": 10},
+        isolation_level="AUTOCOMMIT",
+    )
 
 
 class WaitingConnection(sqlite_driver.Connection):

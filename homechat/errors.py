@@ -116,6 +116,13 @@ class Conflict(HomeChatError):
     status = 409
 
 
+class InProgress(Conflict):
+    """The same was asked for a moment ago and is still being done. `retry_after`: whole seconds."""
+
+    code = "in_progress"
+    retry_after = 1
+
+
 class TooMany(HomeChatError):
     """A budget is spent; `retry_after` is whole seconds, 1 at least."""
 
@@ -150,3 +157,17 @@ class Unavailable(HomeChatError):
     code = "unavailable"
     status = 503
     retry_after = 5
+
+
+class TooLarge(HomeChatError):
+    """It has more bytes than are taken."""
+
+    code = "too_large"
+    status = 413
+
+
+class NoSpace(HomeChatError):
+    """There is no room left for it: on the disk, or in what one person may have there."""
+
+    code = "no_space"
+    status = 507

@@ -21,6 +21,7 @@ from pythonjsonlogger.json import JsonFormatter
 from werkzeug.wsgi import ClosingIterator
 
 from homechat.config import Settings
+from homechat.request_counts import RequestCounts
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -74,10 +75,11 @@ class Note:
 
 
 class RequestLog:
-    """WSGI: give each request an id, which its reply and log lines carry, and write its line when it ends."""
+    """WSGI: give each request an id, which its reply and log lines carry; when it ends, count it and write its line."""
 
-    def __init__(self, app: "WSGIApplication", settings: Settings) -> None:
+    def __init__(self, app: "WSGIApplication", settings: Settings, counts: RequestCounts) -> None:
         self._app = app
+        self._counts = counts
         self._trusts_ids = settings.trusted_proxy_count > 0
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -89,8 +91,10 @@ class RequestLog:
             return start_response(line, [*headers, ("X-Request-ID", note.request_id)], *exc_info)
 
         def finish() -> None:
+            seconds = time.monotonic() - started
+            self._counts.add(note.status, seconds)
             with _known_as(note.request_id):
-                _write_line(environ, note, time.monotonic() - started)
+                _write_line(environ, note, seconds)
 
         with _known_as(note.request_id):
             try:

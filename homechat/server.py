@@ -25,6 +25,8 @@ URL_CHARACTERS_MAX = 4096
 FLUSH_SECONDS = 0.2
 # What eventlet must find untouched: these make locks and thread-local storage while they are imported.
 _TOO_EARLY = ("flask", "sqlalchemy", "socketio", "werkzeug")
+# What engineio imports wherever it is installed, for its clients alone.
+_FOR_CLIENTS = ("aiohttp", "requests", "websocket")
 
 
 def main() -> int:
@@ -32,11 +34,13 @@ def main() -> int:
     try:
         settings = load()
         if settings.async_mode == "threading":
+            _import_socketio()
             from homechat.serving import threads
 
             threads.serve(settings)
         else:
             _patch_standard_library()
+            _import_socketio()
             _serve(settings)
     except CannotStartError as error:
         print(error, file=sys.stderr)  # noqa: T201
@@ -55,6 +59,19 @@ def _patch_standard_library() -> None:
         warnings.simplefilter("ignore")  # It says on import that it is not for new projects. We know.
         import eventlet
     eventlet.monkey_patch()
+
+
+def _import_socketio() -> None:
+    """Import socketio as if what only its clients need were not installed: on a small box those 14 MB are missed.
+
+    Everybody else in this process finds them as ever; the shell and the tests are processes of their own.
+    """
+    hidden = [name for name in _FOR_CLIENTS if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None is Python's "not installed".
+    import socketio  # noqa: F401
+
+    for name in hidden:
+        del sys.modules[name]
 
 
 def _serve(settings: Settings) -> None:

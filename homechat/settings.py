@@ -72,6 +72,11 @@ TWO_FACTOR_REQUIRED = Setting(
 AUDIT_DAYS = Setting(
     "audit_days", 365, "How many days entries of the audit log are kept.", at_least=90, at_most=2190
 )
+WEBHOOK_PRIVATE_HOSTS = Setting(
+    "webhook_private_hosts",
+    "",
+    "Hosts of the home network that bots may be called at: names, addresses or networks; empty: none.",
+)
 SETUP_TOKEN_DIGEST = Setting(
     "setup_token_digest", "", "SHA-256 of the one-time set-up link's secret; internal."
 )
@@ -86,6 +91,7 @@ EVERY_SETTING: tuple[Setting[Any], ...] = (
     NEWCOMERS_WAIT,
     TWO_FACTOR_REQUIRED,
     AUDIT_DAYS,
+    WEBHOOK_PRIVATE_HOSTS,
     SETUP_TOKEN_DIGEST,
 )
 

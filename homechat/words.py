@@ -8,13 +8,25 @@ Every page carries them as JSON in `data-words`, and static/js/lib/words.js says
 - messages.*    the conversation: `new` (the line above unread); for screen readers `announced` (the name of
                 the log), `announcement` {name} {text}, `arrived` {count}
 - history.*     loading upwards: `loading`, `failed`
-- composer.*    the counter near the limit: `left` {count}, `too_many` {count}
+- composer.*    the counter near the limit: `left` {count}, `too_many` {count}; the strip above the box:
+                `answering` {name}, `editing`, `cancel`
+- menu.*        what can be done with a message: `title` (its name), `react` and `other` (any emoji), `reply`,
+                `edit`, `copy`, `delete`; before deleting `delete_question`, `delete_now`, `keep`; after copying
+                `copied`, `not_copied`
+- change.*      what was to be done with a message came to nothing: `unreachable`
+- reaction.*    one below a message: `by` {emoji} {names}, `you` (among the names), `people` {emoji} {count}
+- quote.*       what a message answers: `earlier` (from before a newcomer came, so nobody is shown it)
+- card.*        what is asked with a message: `ack` (its button), `seen` and `waiting` {names}, `seen_and_waiting`
+                {seen} {waiting}; its end `until`, `over`, `nobody`; before a tap that is asked about `sure`, `cancel`
+- files.*       above the composer: `list` (its name), `remove` {name}; why one is not there: `too_many` {count},
+                `too_large` {size}, `too_big`, `empty`, `no_space`, `failed`; in lists, and read out, `count` {count}
 - typing.*      `one` {name}, `two` {first} {second}, `several`
 - password.*    at a password's field: `show` (a button), `caps_lock`
 - strength.*    under a new password: how good it is, `refused`, `fair`, `good`, `strong`; why it will be refused,
                 `short` {count}, `long` {count}, `pattern`, `name`, `common`; what would help, `add_word`,
                 `add_characters`
 - link.*        beside a link to pass on: `copy`, `copied`, `by_hand` (when copying failed), `share`
+- code.*        beside lines to copy: `by_hand` (when copying failed)
 - device.*      a sign-in on a new device: `added` {device}, `look`
 - passkey.*     beside a button for passkeys, when it came to nothing: `cancelled` and `not_made` (by the person, or
                 it took too long), `known` (this device has one already), `failed`
@@ -58,6 +70,44 @@ def words() -> dict[str, str | Plurals]:
         "history.failed": _("Couldn't load older messages. Try again."),
         "composer.left": _plural("{count} character left", "{count} characters left"),
         "composer.too_many": _plural("{count} character too many", "{count} characters too many"),
+        "composer.answering": _("Reply to {name}"),
+        "composer.editing": _("Editing your message"),
+        "composer.cancel": _("Cancel"),
+        "menu.title": _("About this message"),
+        "menu.react": _("React"),
+        "menu.other": _("Another emoji"),
+        "menu.reply": _("Reply"),
+        "menu.edit": _("Edit"),
+        "menu.copy": _("Copy the text"),
+        "menu.delete": _("Delete"),
+        "menu.delete_question": _("Delete this message for everybody? It can't be brought back."),
+        "menu.delete_now": _("Yes, delete"),
+        "menu.keep": _("Keep it"),
+        "menu.copied": _("Copied"),
+        "menu.not_copied": _("That couldn't be copied. Select the words and copy them yourself."),
+        "change.unreachable": _("HomeChat can't be reached right now. Try again in a moment."),
+        "reaction.by": _("{emoji} {names}"),
+        "reaction.you": _("you"),
+        "reaction.people": _plural("{emoji} {count} person", "{emoji} {count} people"),
+        "quote.earlier": _("An earlier message"),
+        "card.ack": _("Got it"),
+        "card.seen": _("Seen by {names}"),
+        "card.waiting": _("Waiting for {names}"),
+        "card.seen_and_waiting": _("Seen by {seen}; waiting for {waiting}"),
+        "card.until": _("Open until"),
+        "card.over": _("Expired"),
+        "card.nobody": _("Nobody answered."),
+        "card.sure": _("Are you sure?"),
+        "card.cancel": _("Cancel"),
+        "files.list": _("Files to send"),
+        "files.remove": _("Remove {name}"),
+        "files.too_many": _plural("A message takes {count} file.", "A message takes up to {count} files."),
+        "files.too_large": _("This file is larger than {size}."),
+        "files.too_big": _("This file is too large."),
+        "files.empty": _("This file is empty."),
+        "files.no_space": _("The house has hardly any room left for files. Tell whoever runs it."),
+        "files.failed": _("This file didn't arrive."),
+        "files.count": _plural("{count} file", "{count} files"),
         "typing.one": _("{name} is writing…"),
         "typing.two": _("{first} and {second} are writing…"),
         "typing.several": _("Several people are writing…"),
@@ -77,6 +127,7 @@ def words() -> dict[str, str | Plurals]:
         "link.copy": _("Copy"),
         "link.copied": _("Copied"),
         "link.by_hand": _("That didn't work. The link is selected, so you can copy it yourself."),
+        "code.by_hand": _("That didn't work. The lines are selected, so you can copy them yourself."),
         "link.share": _("Share"),
         "device.added": _("New sign-in: {device}. Was that you?"),
         "device.look": _("Take a look"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from homechat.admin import (
     audit_views,
+    bot_views,
     lockdown_views,
     overview_views,
     people_views,
@@ -12,6 +13,6 @@ from homechat.admin import (
 )
 from homechat.admin.panel import blueprint
 
-PAGES = (overview_views, people_views, token_views, audit_views, settings_views, lockdown_views)
+PAGES = (overview_views, people_views, token_views, bot_views, audit_views, settings_views, lockdown_views)
 
 __all__ = ["PAGES", "blueprint"]

@@ -122,9 +122,21 @@ def _note(row: AuditLog, rooms: dict[str, str]) -> str:
             return _("It takes the second step away, too.")
         case Action.AUDIT_CHECKED if detail:
             return _("It was.") if detail.get("whole") else _("It was not.")
+        case Action.BACKUP if detail:
+            return _note_on_backup(detail)
         case Action.LOCKDOWN:
             return str(detail.get("reason") or "")
     return rooms.get(row.subject, "")
+
+
+def _note_on_backup(detail: dict[str, Any]) -> str:
+    if detail.get("result") != "done":
+        return _("It failed.")
+    return {
+        "made": _("It was made."),
+        "verified": _("It was read through, and is whole."),
+        "proven": _("It was restored on trial, and all was there."),
+    }.get(str(detail.get("what")), "")
 
 
 def _door_words() -> dict[Door, str]:

@@ -98,6 +98,15 @@ SENTENCES: dict[Action, Sentences] = {
     Action.API_REQUEST: Sentences(
         _("Token used"), _("A token of %(who)s was used."), _("A token of %(whom)s was used, as %(who)s.")
     ),
+    Action.BOT_CREATED: Sentences(
+        _("Bot made"), _("%(who)s made a bot."), _("%(who)s made a bot for %(whom)s.")
+    ),
+    Action.BOT_CHANGED: Sentences(
+        _("Bot changed"), _("%(who)s changed a bot."), _("%(who)s changed a bot of %(whom)s.")
+    ),
+    Action.BOT_DELETED: Sentences(
+        _("Bot deleted"), _("%(who)s deleted a bot."), _("%(who)s deleted a bot of %(whom)s.")
+    ),
     Action.ACCOUNT_LOCKED: Sentences(
         _("Account locked"), _("%(who)s locked an account."), _("%(who)s locked the account of %(whom)s.")
     ),
@@ -137,6 +146,11 @@ SENTENCES: dict[Action, Sentences] = {
     Action.MEMBER_REMOVED: Sentences(
         _("Left a room"), _("%(who)s left a room."), _("%(who)s took %(whom)s out of a room.")
     ),
+    Action.MESSAGE_DELETED_BY_ADMIN: Sentences(
+        _("Message of another deleted"),
+        _("%(who)s deleted a message."),
+        _("%(who)s deleted a message of %(whom)s."),
+    ),
     Action.SETTINGS_CHANGE: Sentences(_("Setting changed"), _("%(who)s changed a setting of the house.")),
     Action.SECRETS_ROTATED: Sentences(
         _("New keys for secrets"), _("%(who)s gave the house new keys for its secrets.")
@@ -144,6 +158,8 @@ SENTENCES: dict[Action, Sentences] = {
     Action.EXPORT: Sentences(
         _("Data taken out"), _("%(who)s took data out of the house."), _("%(who)s took data of %(whom)s out.")
     ),
+    Action.BACKUP: Sentences(_("Backup"), _("%(who)s had a backup made or tried.")),
+    Action.RESTORE: Sentences(_("Backup restored"), _("%(who)s put a backup in the place of the house.")),
     Action.AUDIT_PRUNED: Sentences(_("Old entries deleted"), _("%(who)s deleted old entries of this log.")),
     Action.AUDIT_CHECKED: Sentences(_("Log checked"), _("%(who)s looked whether this log is whole.")),
     Action.LOCKDOWN: Sentences(_("House closed"), _("%(who)s closed the house.")),

@@ -37,7 +37,9 @@ from homechat.security.policy import EVENT_SCOPES, RoomRight
 log = logging.getLogger(__name__)
 
 REFUSALS_MAX = 20
-EVENTS_THAT_STORE = frozenset({"message:send"})
+EVENTS_THAT_STORE = frozenset(
+    {"message:send", "message:edit", "message:delete", "message:react", "message:unreact", "message:answer"}
+)
 """What the audit log has a row of its own for when a token does it; the others only ask, or say what passes."""
 
 Json = dict[str, Any]

@@ -12,7 +12,7 @@ from homechat.errors import HomeChatError, Invalid
 class StorableNumber(IntegerConverter):
     """A number in a path, as `<int:…>`: one that does not fit the database is the address of nothing."""
 
-    regex = r"\d{1,18}"
+    regex = r"[0-9]{1,18}"
     part_isolating = True
 
 

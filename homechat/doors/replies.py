@@ -19,6 +19,7 @@ from homechat.accounts import passkey_answers
 from homechat.errors import (
     Broken,
     HomeChatError,
+    InProgress,
     LockedDown,
     StepUpNeeded,
     TooMany,
@@ -43,7 +44,10 @@ def give_errors_words(app: Flask) -> None:
 
 
 def answer_as_json(**more: object) -> None:
-    """Have every refusal of this request be JSON with `more` in it, whatever the caller says that it accepts."""
+    """Have every refusal of this request be JSON with `more` in it, whatever the caller says that it accepts.
+
+    errors: becomes all that is wrong, a sentence each.
+    """
     g.refusals_carry = more
 
 
@@ -63,7 +67,8 @@ def safe_path(wanted: str) -> str:
 
 def _error_reply(error: HomeChatError) -> Reply:
     headers = {}
-    if isinstance(error, TooMany | Unavailable):
+    if isinstance(error, TooMany | Unavailable | InProgress):
+        g.retry_after = error.retry_after
         headers["Retry-After"] = str(error.retry_after)
     if wants_json():
         return _as_json(error.as_dict()), error.status, headers
@@ -119,7 +124,7 @@ def _http_error_reply(error: HTTPException) -> BaseResponse | Reply:
         return error.get_response()
     headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
     sentence = _SENTENCES.get(status, _SENTENCES[400 if status < 500 else 500])()
-    code = _CODES.get(status, "invalid")
+    code = CODES.get(status, "invalid")
     if isinstance(error, CSRFError):
         code = "stale_page"  # Not "invalid": the same may be sent again once the page is fresh.
         sentence = _(
@@ -155,7 +160,15 @@ def _crash_reply(error: Exception) -> Reply:
 
 
 def _as_json(body: dict[str, object]) -> Response:
-    return jsonify({**g.get("refusals_carry", {"ok": False}), **body})
+    return jsonify({**g.get("refusals_carry", {"ok": False}), **body, **_sentences_of(body)})
+
+
+def _sentences_of(body: dict[str, object]) -> dict[str, object]:
+    """Return all that is wrong, a sentence each, where `errors` is among what refusals carry."""
+    if "errors" not in g.get("refusals_carry", {}):
+        return {}
+    fields = body.get("fields")
+    return {"errors": list(fields.values()) if isinstance(fields, dict) else [body["error"]]}
 
 
 def _title(status: int) -> str:
@@ -178,11 +191,14 @@ _SENTENCES: dict[int, Callable[[], str]] = {
     415: lambda: _("Please send JSON, and say so: Content-Type: application/json"),
     500: lambda: _("Something went wrong on our side. Please try again."),
 }
-_CODES = {
+CODES = {
+    400: "malformed",
     401: "unauthenticated",
     403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
+    408: "too_slow",
+    411: "length_required",
     413: "too_large",
     415: "unsupported_media_type",
     429: "rate_limited",

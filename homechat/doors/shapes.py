@@ -1,9 +1,12 @@
-"""Fields of what programs send us, by socket or by the API: a wrong shape is refused before an action sees it."""
+"""Fields of what programs send us, by socket or by the API, and of what the API replies.
+
+A wrong shape is refused before an action sees it; a reply of a wrong shape is a mistake of ours, and stopped.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from flask_babel import lazy_gettext
 from marshmallow import fields, validate
@@ -12,6 +15,7 @@ from homechat import clock
 from homechat.doors.forms import is_unstorable
 
 STORABLE_NUMBER_MAX = 2**63 - 1
+T = TypeVar("T")
 
 
 class Text(fields.String):
@@ -24,6 +28,9 @@ class Text(fields.String):
             raise self.make_error("invalid_utf8")
         return super()._deserialize(value, attr, data, **kwargs)
 
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return _just(str, value, attr)
+
 
 class Number(fields.Integer):
     """A whole number that fits the database; not true or false, not text."""
@@ -31,6 +38,9 @@ class Number(fields.Integer):
     def __init__(self, *, at_least: int = 0, **kwargs: Any) -> None:
         limits = validate.Range(min=at_least, max=STORABLE_NUMBER_MAX)
         super().__init__(strict=True, validate=limits, **kwargs)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return _just(int, value, attr)
 
 
 class YesOrNo(fields.Boolean):
@@ -40,6 +50,18 @@ class YesOrNo(fields.Boolean):
         if not isinstance(value, bool):
             raise self.make_error("invalid", input=value)
         return value
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> Any:
+        return _just(bool, value, attr)
+
+
+class YesOrNoOrText(YesOrNo):
+    """True or false, as text too: a form has nothing else."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if value in ("true", "false"):
+            value = value == "true"
+        return super()._deserialize(value, attr, data, **kwargs)
 
 
 class NumberInAddress(fields.Integer):
@@ -54,8 +76,38 @@ class NumberInAddress(fields.Integer):
         return super()._deserialize(value, attr, data, **kwargs)
 
 
+class NumberOrDigits(Number):
+    """A whole number, in digits too: many a program can fill in nothing but text."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
+            value = int(value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class NameOrNumber(fields.Field[str | int]):
+    """Text that is a name, or a whole number that is an id."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"type": ["string", "integer"]}, **kwargs)
+
+    default_error_messages = {"invalid": "Not a valid name or number.", "invalid_utf8": "Not a valid name."}
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str | int:
+        if isinstance(value, str):
+            if is_unstorable(value):
+                raise self.make_error("invalid_utf8")
+            return value
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= STORABLE_NUMBER_MAX:
+            raise self.make_error("invalid")
+        return value
+
+
 class MomentInAddress(fields.Field[datetime]):
     """A day or a time in ISO 8601, in UTC unless it says otherwise."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"type": "string"}, **kwargs)
 
     default_error_messages = {"invalid": lazy_gettext("Write it like 2026-11-21 or 2026-11-21T18:42:00Z.")}
 
@@ -66,10 +118,32 @@ class MomentInAddress(fields.Field[datetime]):
             raise self.make_error("invalid") from error
 
 
+class MomentOrText(MomentInAddress):
+    """The same in JSON."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.metadata = {**self.metadata, "format": "date-time"}
+
+
 def flat(messages: Any) -> dict[str, str]:
     """Return marshmallow's complaints with one sentence for each field."""
     if not isinstance(messages, dict):
         return {}
-    return {
-        str(name): str(why[0] if isinstance(why, list) and why else why) for name, why in messages.items()
-    }
+    return {str(name): _first_sentence(why) for name, why in messages.items()}
+
+
+def _first_sentence(why: Any) -> str:
+    """Return the first complaint, however deep in lists and objects of what was sent it is about."""
+    while isinstance(why, dict | list) and why:
+        why = next(iter(why.values())) if isinstance(why, dict) else why[0]
+    return str(why)
+
+
+def _just(kind: type[T], value: object, attr: str | None) -> T | None:
+    """Return `value` if it is of this very kind of JSON, or None. marshmallow would make it so: "7" of 7, 1 of true."""
+    if value is None:
+        return None
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise TypeError(f"{attr} is {type(value).__name__}, not {kind.__name__}")
+    return value

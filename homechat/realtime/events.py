@@ -98,6 +98,32 @@ class MessagePosted(ServerEvent):
     edited_at: str | None
     deleted: bool
     author: Json
+    title: str | None
+    label: str | None
+    reply_to: Json | None
+    reactions: list[Json]
+    files: list[Json]
+    actions: list[Json]
+    answered: Json | None
+    ack_required: bool
+    acks: list[Json]
+    waiting_for: list[Json]
+    expires_at: str | None
+
+
+@dataclass(frozen=True)
+class MessageChanged(MessagePosted):
+    """A message is now this: it was edited or deleted, or somebody reacted to it. Whole, as when it was posted."""
+
+    event_name = "message:changed"
+
+
+@dataclass(frozen=True)
+class MessageAnswered(MessageChanged):
+    """Somebody tapped a button of a message, or has seen it: `answer` says who, what and when. Whole, as above."""
+
+    event_name = "message:answered"
+    answer: Json
 
 
 @dataclass(frozen=True)

@@ -6,22 +6,32 @@
 It must be put up after `socketio.init_app(app)`: only then does Socket.IO see the client's own address, too.
 """
 
-from collections.abc import Iterable
+import functools
+import logging
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.http import parse_cookie
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from homechat import logs
 from homechat.accounts import bearers, sessions
 from homechat.config import Settings
+from homechat.doors.bearers import bearer_in
+from homechat.request_counts import RequestCounts
 from homechat.security.headers import HeadersMiddleware
 from homechat.security.policy import LISTENING_SCOPE
+from homechat.serving.refusals import refuse
 from homechat.serving.request_bodies import WholeBodies
 from homechat.serving.socket_gate import SocketGate
+from homechat.uploads.files import has_room
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+log = logging.getLogger(__name__)
 
 
 def install(app: Flask, settings: Settings) -> None:
@@ -40,17 +50,43 @@ def install(app: Flask, settings: Settings) -> None:
             row = bearers.find(text)
             return None if row is not None and LISTENING_SCOPE not in bearers.scopes_now(row) else bool(row)
 
+    def may_send(text: str) -> bool:
+        with app.app_context():
+            return bearers.find(text) is not None
+
     inner: WSGIApplication = SocketGate(app.wsgi_app, settings, is_alive, may_listen)
     inner = PathPrefix(inner, settings)
-    inner = WholeBodies(inner, settings)
+    inner = WholeBodies(inner, settings, functools.partial(_refusal_of_files, settings, is_alive, may_send))
     inner = RefuseChunkedBodies(inner)
-    inner = logs.RequestLog(inner, settings)
+    counts = app.extensions.setdefault("homechat_request_counts", RequestCounts())
+    inner = logs.RequestLog(inner, settings, counts)
     inner = HeadersMiddleware(inner, settings)
     if settings.trusted_proxy_count:
         # Host and prefix come from our own settings, so nobody can talk us into another one.
         hops = settings.trusted_proxy_count
         inner = ProxyFix(inner, x_for=hops, x_proto=hops, x_host=0, x_port=0, x_prefix=0)
     app.wsgi_app = inner  # type: ignore[method-assign]
+
+
+def _refusal_of_files(
+    settings: Settings,
+    is_alive: Callable[[str], bool],
+    may_send: Callable[[str], bool],
+    environ: "WSGIEnvironment",
+) -> tuple[int, str] | None:
+    """Return why no file may come in: strangers shall not fill the disk, and nobody the last of it."""
+    token = bearer_in(environ.get("HTTP_AUTHORIZATION", "")) or environ.get("HTTP_X_API_KEY", "").strip()
+    secret = parse_cookie(environ).get(settings.session_cookie_name, "")
+    try:
+        is_known = may_send(token) if token else bool(secret) and is_alive(secret)
+    except SQLAlchemyError:
+        log.exception("it could not be checked who sends a file")
+        return 503, "Please try again in a moment."
+    if not is_known:
+        return 401, "Please sign in first."
+    if not has_room(settings.data_dir, free_percent=settings.disk_free_percent):
+        return 507, "The house has hardly any room left for files."
+    return None
 
 
 class RefuseChunkedBodies:
@@ -62,8 +98,7 @@ class RefuseChunkedBodies:
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         if "HTTP_TRANSFER_ENCODING" not in environ:
             return self._app(environ, start_response)
-        start_response("411 Length Required", [("Content-Type", "text/plain; charset=utf-8")])
-        return [b"Please send a body with a Content-Length.\n"]
+        return refuse(environ, start_response, 411, "Please send a body with a Content-Length.")
 
 
 class PathPrefix:

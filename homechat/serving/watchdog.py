@@ -58,18 +58,18 @@ class Watchdog:
         arguments = (self._threading.get_ident(), loop)
         self._threading.Thread(target=self._look_for_ever, args=arguments, daemon=True).start()
         while True:
-            waited, stood_still = loop.read().waited, self._stood_still
+            before, stood_still = loop.read(), self._stood_still
             late = self._tick(sleep, TICK_SECONDS)
             if late < STALL_SECONDS:
                 continue
-            waited = loop.read().waited - waited
+            spent = loop.read().since(before)
             stacks = [stack for due, stack in list(self._seen) if due == self._due]
             woken = time.monotonic()
             while self._looked < woken:  # It alone knows of a time in which everything stood still.
                 self._tick(sleep, LOOK_SECONDS)
-            excused = min(late, waited + self._stood_still - stood_still)
+            excused = min(late, spent.waited + self._stood_still - stood_still)
             if late - excused >= STALL_SECONDS:
-                self._tell(late - excused, excused, stacks)
+                self._tell(late - excused, excused, spent.worked, stacks)
 
     def _tick(self, sleep: Callable[[float], object], seconds: float) -> float:
         """Sleep; return how many seconds too late it ended."""
@@ -77,12 +77,14 @@ class Watchdog:
         sleep(seconds)
         return time.monotonic() - self._due
 
-    def _tell(self, stall: float, excused: float, stacks: list[Stack]) -> None:
+    def _tell(self, stall: float, excused: float, worked: float, stacks: list[Stack]) -> None:
         self.stalls += 1
         most_seen = Counter(stacks).most_common(1)
         extra = {
             "stall_ms": round(stall * 1000),
             "waited_for_cpu_ms": round(excused * 1000),
+            # The rest was spent in a call that does not yield. 0 where nobody tells, see above.
+            "worked_ms": round(worked * 1000),
             "stack": list(most_seen[0][0]) if most_seen else [],
         }
         log.warning("the loop stood still", extra=extra)
@@ -114,6 +116,10 @@ class _Reading(NamedTuple):
     worked: float
     waited: float
     turns: int
+
+    def since(self, before: "_Reading") -> "_Reading":
+        """Return what was spent between two readings."""
+        return _Reading(self.worked - before.worked, self.waited - before.waited, self.turns - before.turns)
 
 
 class _Times:

@@ -1,0 +1,290 @@
+"""Everybody's bots: making, switching, renewing and deleting them, what was delivered, and where they may be called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask import redirect, request, url_for
+from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
+
+from homechat import settings as household
+from homechat.actor import Actor
+from homechat.admin.panel import Page, blueprint, page
+from homechat.bots import actions, deliveries
+from homechat.bots.checking import Wanted
+from homechat.bots.data import webhook_url
+from homechat.bots.models import (
+    CALLBACK_URL_MAX_CHARACTERS,
+    DESCRIPTION_MAX_CHARACTERS,
+    NAME_MAX_CHARACTERS,
+    Bot,
+    BotType,
+    DeliveryState,
+    WebhookDelivery,
+)
+from homechat.bots.queries import bots_of, find_bot, is_at_work
+from homechat.doors.forms import errors_of, form_number, form_text, query_number
+from homechat.doors.people import current_actor
+from homechat.errors import HomeChatError, Invalid, NotFound, StepUpNeeded
+from homechat.household.house_settings import change_settings
+from homechat.messages.sidebar import sidebar
+from homechat.rooms.queries import home_room, public_rooms
+
+HOSTS = household.WEBHOOK_PRIVATE_HOSTS
+
+
+@dataclass(frozen=True)
+class DeliveryLine:
+    """One delivery. next_try_at: None unless it waits.  why: what went wrong, in words, or ""."""
+
+    id: int
+    bot_id: int
+    uuid: str
+    state: str
+    tries: int
+    next_try_at: datetime | None
+    response_status: int | None
+    why: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class BotLine:
+    """One bot. is_at_work: whether it takes calls and is told things; off also where its owner may have none now."""
+
+    id: int
+    name: str
+    username: str
+    owner_name: str
+    description: str
+    is_webhook: bool
+    webhook_url: str
+    callback_url: str
+    active: bool
+    is_at_work: bool
+    last_received_at: datetime | None
+    last_delivery: DeliveryLine | None
+
+
+@dataclass(frozen=True)
+class NewSecret:
+    """What somebody copies now or never."""
+
+    name: str
+    secret: str
+    url: str
+
+
+@blueprint.get("/bots")
+def bots() -> Page:
+    return _bots_page(current_actor())
+
+
+@blueprint.post("/bots")
+def make_bot() -> Page:
+    actor = current_actor()
+    try:
+        made = actions.create_bot(actor, _wanted())
+    except StepUpNeeded:
+        raise
+    except HomeChatError as error:
+        return _bots_page(actor, form=request.form, errors=errors_of(error)), error.status
+    return _bot_page(actor, made.bot, new=_shown_once(made))
+
+
+@blueprint.post("/bots/hosts")
+def save_private_hosts() -> Page:
+    typed = form_text(HOSTS.key)
+    try:
+        change_settings(current_actor(), {HOSTS.key: typed})
+    except HomeChatError as error:
+        return _bots_page(current_actor(), hosts=typed, errors=errors_of(error)), error.status
+    return redirect(url_for("admin.bots", done="hosts"))
+
+
+@blueprint.get("/bots/<int:bot_id>")
+def bot(bot_id: int) -> Page:
+    actor = current_actor()
+    return _bot_page(actor, find_bot(actor, bot_id))
+
+
+@blueprint.post("/bots/<int:bot_id>")
+def change_bot(bot_id: int) -> Page:
+    actor = current_actor()
+    wanted = _wanted()
+    changes = {name: getattr(wanted, name) for name in actions.CHANGEABLE}
+    try:
+        actions.change_bot(actor, bot_id, changes)
+    except NotFound:
+        raise
+    except HomeChatError as error:
+        shown = _bot_page(actor, find_bot(actor, bot_id), form=request.form, errors=errors_of(error))
+        return shown, error.status
+    return redirect(url_for("admin.bot", bot_id=bot_id, done="changed"))
+
+
+@blueprint.post("/bots/<int:bot_id>/on")
+def switch_bot_on(bot_id: int) -> Page:
+    actions.set_active(current_actor(), bot_id, active=True)
+    return redirect(url_for("admin.bot", bot_id=bot_id, done="on"))
+
+
+@blueprint.post("/bots/<int:bot_id>/off")
+def switch_bot_off(bot_id: int) -> Page:
+    actions.set_active(current_actor(), bot_id, active=False)
+    return redirect(url_for("admin.bot", bot_id=bot_id, done="off"))
+
+
+@blueprint.post("/bots/<int:bot_id>/secret")
+def renew_bot_secret(bot_id: int) -> Page:
+    actor = current_actor()
+    made = actions.renew_secret(actor, bot_id)
+    return _bot_page(actor, made.bot, new=_shown_once(made))
+
+
+@blueprint.post("/bots/<int:bot_id>/delete")
+def delete_bot(bot_id: int) -> Page:
+    actions.delete_bot(current_actor(), bot_id)
+    return redirect(url_for("admin.bots", done="deleted"))
+
+
+@blueprint.post("/bots/deliveries/<int:delivery_id>/replay")
+def replay_delivery(delivery_id: int) -> Page:
+    row = deliveries.replay(current_actor(), delivery_id)
+    return redirect(url_for("admin.bot", bot_id=row.bot_id, done="replayed"))
+
+
+def _bots_page(
+    actor: Actor,
+    *,
+    form: MultiDict[str, str] | None = None,
+    hosts: str | None = None,
+    errors: dict[str, str] | None = None,
+) -> str:
+    found = bots_of(actor)
+    last = deliveries.last_of([bot.id for bot in found])
+    return page(
+        "bots",
+        bots=[_line(bot, last.get(bot.id)) for bot in found],
+        form=form or MultiDict(),
+        hosts_form={HOSTS.key: household.value_of(HOSTS) if hosts is None else hosts},
+        errors=errors,
+        rooms=_rooms(actor),
+        limits=_limits(),
+    )
+
+
+def _bot_page(
+    actor: Actor,
+    found: Bot,
+    *,
+    form: Mapping[str, str] | None = None,
+    errors: dict[str, str] | None = None,
+    new: NewSecret | None = None,
+) -> str:
+    rows = deliveries.log_of(actor, bot_id=found.id, before=query_number("before"))
+    return page(
+        "bot",
+        bot=_line(found, rows[0] if rows else None),
+        deliveries=[_delivery_line(row) for row in rows],
+        older=rows[-1].id if len(rows) == deliveries.PAGE else None,
+        form=form or _as_form(found),
+        errors=errors,
+        new=new,
+        rooms=_rooms(actor, found.default_room_id),
+        limits=_limits(),
+    )
+
+
+def _wanted() -> Wanted:
+    kind = form_text("bot_type") or BotType.WEBHOOK.value
+    if kind not in [*BotType]:
+        sentence = _("Choose what it does.")
+        raise Invalid(sentence, fields={"bot_type": sentence})
+    return Wanted(
+        name=form_text("name"),
+        bot_type=BotType(kind),
+        description=form_text("description"),
+        callback_url=form_text("callback_url").strip(),
+        default_room_id=form_number("default_room_id") or None,
+    )
+
+
+def _as_form(found: Bot) -> dict[str, str]:
+    return {
+        "name": found.name,
+        "description": found.description,
+        "callback_url": found.callback_url,
+        "default_room_id": str(found.default_room_id or ""),
+    }
+
+
+def _shown_once(made: actions.Made) -> NewSecret:
+    return NewSecret(made.bot.name, made.secret, webhook_url(made.bot))
+
+
+def _rooms(actor: Actor, present: int | None = None) -> list[tuple[str, str]]:
+    """Return the rooms to choose from; the present one of a bot also where it is none of ours."""
+    mine = [line.room for line in sidebar(actor.person_id) if line.room.kind == "private"]
+    known = [(str(room.id), room.name) for room in (*public_rooms(actor), *mine) if not room.is_home]
+    choices = [("", home_room().name), *known]
+    if present is not None and str(present) not in dict(choices):
+        choices.append((str(present), _("A room that you are not in")))
+    return choices
+
+
+def _limits() -> dict[str, int]:
+    return {
+        "name": NAME_MAX_CHARACTERS,
+        "description": DESCRIPTION_MAX_CHARACTERS,
+        "callback_url": CALLBACK_URL_MAX_CHARACTERS,
+    }
+
+
+def _line(found: Bot, last: WebhookDelivery | None) -> BotLine:
+    return BotLine(
+        id=found.id,
+        name=found.name,
+        username=found.user.username,
+        owner_name=found.owner.display_name,
+        description=found.description,
+        is_webhook=found.bot_type == BotType.WEBHOOK,
+        webhook_url=webhook_url(found),
+        callback_url=found.callback_url,
+        active=found.active,
+        is_at_work=is_at_work(found),
+        last_received_at=found.last_received_at,
+        last_delivery=None if last is None else _delivery_line(last),
+    )
+
+
+def _delivery_line(row: WebhookDelivery) -> DeliveryLine:
+    waits = row.state == DeliveryState.WAITING
+    return DeliveryLine(
+        id=row.id,
+        bot_id=row.bot_id,
+        uuid=row.uuid,
+        state=row.state,
+        tries=row.tries,
+        next_try_at=row.next_try_at if waits else None,
+        response_status=row.response_status,
+        why=_problem_words().get(row.problem, ""),
+        created_at=row.created_at,
+    )
+
+
+def _problem_words() -> dict[str, str]:
+    return {
+        "refused": _("This address may not be called. Is it at home? Then list its host."),
+        "unknown_host": _("There is no such host."),
+        "unreachable": _("Nobody answered there."),
+        "timeout": _("It took too long."),
+        "tls": _("The certificate there is not one that can be trusted."),
+        "broken": _("What came back was no answer."),
+        "switched_off": _("The bot was switched off."),
+        "deleted": _("The message was deleted."),
+        "left": _("The bot is not in the room any more."),
+    }

@@ -1,0 +1,33 @@
+"""Refusals before Flask has seen the request: JSON for programs that come to the API, a line of text for all others."""
+
+import json
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from homechat.doors.bearers import API_PREFIX
+from homechat.doors.replies import CODES
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+
+def refuse(
+    environ: "WSGIEnvironment", start_response: "StartResponse", status: int, sentence: str
+) -> Iterable[bytes]:
+    """Refuse in a sentence. It is English: who is in front of Flask does not know yet who asks."""
+    is_for_the_api = (
+        f"{API_PREFIX}/" in f"{environ.get('PATH_INFO', '')}/"
+    )  # The house may live below a path.
+    if is_for_the_api:
+        media_type, body = "application/json", json.dumps({"error": sentence, "code": CODES[status]})
+    else:
+        media_type, body = "text/plain; charset=utf-8", sentence
+    content = f"{body}\n".encode()
+    headers = [("Content-Type", media_type), ("Content-Length", str(len(content)))]
+    start_response(f"{status} {_phrase(status)}", headers)
+    return [content]
+
+
+def _phrase(status: int) -> str:
+    return "Content Too Large" if status == 413 else HTTPStatus(status).phrase
