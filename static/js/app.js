@@ -2,15 +2,19 @@
 // The one script of every page. It brings the elements to life; without it the pages work as plain pages.
 
 import { moveIn, me } from "./house.js";
+import "./elements/action-cards.js";
 import "./elements/connection-pill.js";
+import "./elements/copy-code.js";
 import "./elements/copy-link.js";
 import "./elements/device-news.js";
 import "./elements/locked-door.js";
 import "./elements/message-composer.js";
 import "./elements/message-list.js";
+import "./elements/message-menu.js";
 import "./elements/newcomer-badge.js";
 import "./elements/passkey-button.js";
 import "./elements/password-field.js";
+import "./elements/picture-viewer.js";
 import "./elements/room-list.js";
 import "./elements/theme-switch.js";
 import "./elements/typing-line.js";

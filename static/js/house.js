@@ -21,9 +21,9 @@ export const transport = new Transport({ socket, root: page.root, csrf: page.csr
 
 /**
  * What elements tell each other: "outbox" when its entries changed, "posted" when the person wrote something
- * here, "message" with a payload, by whatever way it came.
+ * here, "message" with a payload, by whatever way it came, "answering" and "revising" when the person is about to.
  */
-const LOCAL = new Set(["outbox", "posted", "message"]);
+const LOCAL = new Set(["outbox", "posted", "message", "answering", "revising"]);
 const local = new Emitter();
 
 export const outbox = new Outbox({
@@ -32,7 +32,12 @@ export const outbox = new Outbox({
   tab: tabName(),
   newId: newClientId,
   locks: navigator.locks,
-  send: ({ room_id, body, client_id }) => transport.send("message:send", { room_id, body, client_id }),
+  send: ({ room_id, body, client_id, reply_to, files }) => {
+    const upload_ids = files?.map(({ id }) => id);
+    return transport.send("message:send", {
+      room_id, body, client_id, ...(reply_to && { reply_to_id: reply_to.id }), ...(upload_ids && { upload_ids }),
+    });
+  },
   delivered: (ack) => { if (ack.message) messageArrived(ack.message); },
   changed: () => local.emit("outbox"),
 });
@@ -64,16 +69,40 @@ export function mention(event, data) {
 /**
  * Keeps a message, shows it as waiting, and sends it as soon as that is possible.
  * @param {number} roomId @param {string} body
+ * @param {import("./lib/outbox.js").Besides} [besides] what it answers, and files
  */
-export function post(roomId, body) {
-  outbox.add(roomId, body);
+export function post(roomId, body, besides = {}) {
+  outbox.add(roomId, body, besides);
   local.emit("posted", { room_id: roomId });
   outbox.flush();
 }
 
 /**
+ * Changes a message, and shows it as it is then.
+ * @param {string} event @param {{ message_id: number, [more: string]: any }} data
+ * @returns {Promise<string>} "" when it is done, else the sentence that says why not
+ */
+export async function change(event, data) {
+  const reply = await ask(event, data).catch(() => null);
+  if (!reply) return say("change.unreachable");
+  if (!reply.ok) return reply.error;
+  messageArrived(reply.message);
+  return "";
+}
+
+/** The person is about to answer a message of a room. @param {number} roomId @param {import("./lib/outbox.js").Quoted} quoted */
+export function answer(roomId, quoted) {
+  local.emit("answering", { room_id: roomId, quoted });
+}
+
+/** The person is about to edit a message of theirs. @param {number} roomId @param {{ id: number, body: string }} message */
+export function revise(roomId, message) {
+  local.emit("revising", { room_id: roomId, message });
+}
+
+/**
  * Listens until `signal` aborts: to server events, to "state" and "sync" of the transport, and to "outbox",
- * "posted" and "message" of this page.
+ * "posted", "message", "answering" and "revising" of this page.
  * @param {string} event @param {(data: any) => void} fn @param {AbortSignal} signal
  */
 export function listen(event, fn, signal) {
@@ -96,6 +125,8 @@ export function isWatched() {
 export function moveIn() {
   const forever = new AbortController().signal;
   listen("message:posted", messageArrived, forever);
+  listen("message:changed", messageArrived, forever);
+  listen("message:answered", messageArrived, forever);
   listen("state", ({ state }) => { if (state === "online") outbox.flush(); }, forever);
   listen("sync", () => outbox.flush(), forever);
   // Another tab of the same person wrote, retried or gave something up.

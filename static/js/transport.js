@@ -22,8 +22,10 @@ const UNWATCHED_POLL_MS = 60_000;
 /** Even with a socket: a message bus that lost something does not say so. */
 const SOCKET_SYNC_MS = 60_000;
 
-/** What may be asked by plain request at any time, since asking changes nothing. */
-const READS = new Set(["message:history", "message:changes", "room:list"]);
+/** What may be asked by plain request at any time: asked once or twice, what comes of it is the same. */
+const AT_ANY_TIME = new Set([
+  "message:history", "message:changes", "room:list", "message:edit", "message:delete", "message:react", "message:unreact",
+]);
 
 export class Transport {
   #options;
@@ -52,7 +54,7 @@ export class Transport {
   async send(event, data) {
     if (this.#state === "ended") throw new NotSent("ended");
     if (this.#options.socket.state === "online") return this.#options.socket.send(event, data);
-    if (this.#isPlain || READS.has(event)) return this.#ask(event, data);
+    if (this.#isPlain || AT_ANY_TIME.has(event)) return this.#ask(event, data);
     throw new NotSent("offline");
   }
 

@@ -1,12 +1,15 @@
 // @ts-check
-// <message-composer>: where one writes. Underneath is a plain form, which still works if any of this does
-// not.
+// <message-composer>: where one writes, answers and edits. Underneath is a plain form, which still works if any of this
+// does not.
 
-import { listen, me, post, say, shelf } from "../house.js";
+import { change, listen, me, post, say, shelf } from "../house.js";
 import { newClientId } from "../lib/client-id.js";
 import { Drafts } from "../lib/drafts.js";
 import { characterCount, wellFormed } from "../lib/text.js";
+import { Attachments } from "../parts/attachments.js";
+import { ComposerStrip } from "../parts/composer-strip.js";
 import { make } from "../parts/make.js";
+import { takeOfferedFiles } from "../parts/offered-files.js";
 import { Typing } from "../parts/typing.js";
 
 const DRAFT_PAUSE_MS = 300;
@@ -21,8 +24,15 @@ class MessageComposer extends HTMLElement {
   /** @type {HTMLOutputElement} */ #counter;
   /** @type {AbortController} */ #leaving;
   /** @type {Typing} */ #typing;
+  /** @type {Attachments} */ #attachments;
+  /** They have pressed "send" while a file was still on its way. */
+  #goesWhenReady = false;
   /** @type {any} */ #draftTimer;
   #drafts = new Drafts(shelf, me?.id ?? 0);
+  /** @type {ComposerStrip} */ #strip;
+  /** What the next message answers. @type {import("../lib/outbox.js").Quoted | null} */ #answering = null;
+  /** The message that is being edited in place of a new one. @type {{ id: number, body: string } | null} */ #revising = null;
+  #isSaving = false;
 
   connectedCallback() {
     const form = this.querySelector("form");
@@ -49,8 +59,15 @@ class MessageComposer extends HTMLElement {
     this.#form.noValidate = true;
     this.#form.autocomplete = "off";
     this.#text.enterKeyHint = entersSend() ? "send" : "enter";
+    this.#attachments = new Attachments(this.#form, {
+      roomId: this.#roomId,
+      maxBytes: Number(this.dataset.maxBytes) || Infinity,
+      maxFiles: Number(this.dataset.maxFiles) || Infinity,
+      changed: () => this.#filesChanged(),
+    });
     this.#counter = make("output", { class: "composer__counter", hidden: "" });
     this.#form.after(this.#counter);
+    this.#strip = new ComposerStrip(this.#form, () => this.#leaveStrip());
     this.#text.value = this.#drafts.read(this.#roomId) || this.#text.defaultValue;
     // Should the form ever go out by itself, pressing twice still makes one message.
     const clientId = this.#form.elements.namedItem("client_id");
@@ -63,19 +80,30 @@ class MessageComposer extends HTMLElement {
     this.#text.addEventListener("keydown", (event) => this.#keyPressed(event), { signal });
     this.#text.addEventListener("input", () => this.#edited(), { signal });
     this.#text.addEventListener("blur", () => this.#typing.stop(), { signal });
+    const input = this.#form.querySelector("input[type=file]");
+    if (input instanceof HTMLInputElement) input.addEventListener("change", () => this.#chosen(input), { signal });
+    takeOfferedFiles(this.closest(".conversation") ?? this, this.#text, { take: (files) => this.#take(files), signal });
     window.addEventListener("pagehide", () => this.#keepDraft(), { signal });
     window.addEventListener("storage", ({ key }) => this.#draftChangedElsewhere(key), { signal });
     // A press on the button would take the focus, and with it the keyboard of a phone.
     const button = this.#form.querySelector("button");
     button?.addEventListener("pointerdown", (event) => event.preventDefault(), { signal });
     listen("state", () => this.#typing.forget(), signal);
+    const hear = (/** @type {string} */ event, /** @type {(data: any) => void} */ fn) => {
+      listen(event, (data) => { if (data.room_id === this.#roomId) fn(data); }, signal);
+    };
+    hear("answering", ({ quoted }) => this.#answer(quoted));
+    hear("revising", ({ message }) => this.#revise(message));
+    hear("message", (payload) => { if (payload.deleted) this.#isGone(payload.id); });
   }
 
   /** @param {KeyboardEvent} event */
   #keyPressed(event) {
     // While a word is being composed (Japanese, Chinese, Korean), Enter chooses it; 229 is Safari's way to
     // say so.
-    if (event.key !== "Enter" || event.isComposing || event.keyCode === 229) return;
+    if (event.isComposing || event.keyCode === 229) return;
+    if (event.key === "Escape" && this.#strip.isShown) this.#leaveStrip();
+    if (event.key !== "Enter") return;
     const sends = entersSend() ? !event.shiftKey : event.ctrlKey || event.metaKey;
     if (!sends || event.altKey) return;
     event.preventDefault();
@@ -85,23 +113,115 @@ class MessageComposer extends HTMLElement {
   /** @param {SubmitEvent} event */
   #submitted(event) {
     const body = wellFormed(this.#text.value);
-    if (body.trim() === "" || characterCount(body) > this.#limit) {
+    if (this.#revising) {
+      event.preventDefault();
+      if (characterCount(body) <= this.#limit) this.#save(body, this.#revising);
+      return;
+    }
+    if (this.#filesHoldIt()) {
+      event.preventDefault();
+      return;
+    }
+    if ((body.trim() === "" && this.#attachments.isEmpty) || characterCount(body) > this.#limit) {
       event.preventDefault();
       this.#text.focus();
       return;
     }
     // Only when the message is safely kept may the form stay at home.
-    post(this.#roomId, body);
+    post(this.#roomId, body, { replyTo: this.#answering, files: this.#attachments.take() });
     event.preventDefault();
     this.#text.value = "";
+    this.#answering = null;
+    this.#strip.hide();
     this.#keepDraft();
     this.#typing.sent();
     this.#changed();
     this.#text.focus();
   }
 
+  /** @param {import("../lib/outbox.js").Quoted} quoted */
+  #answer(quoted) {
+    this.#leaveStrip();
+    this.#answering = quoted;
+    this.#strip.show(say("composer.answering", { name: quoted.author_name }), quoted.preview);
+    this.#text.focus();
+  }
+
+  /** What was begun waits as a draft meanwhile. @param {{ id: number, body: string }} message */
+  #revise(message) {
+    this.#leaveStrip();
+    this.#keepDraft();
+    this.#typing.stop();
+    this.#revising = message;
+    this.#write(message.body);
+    this.#strip.show(say("composer.editing"), "");
+    this.#text.focus();
+    this.#text.setSelectionRange(message.body.length, message.body.length);
+  }
+
+  /** @param {string} body @param {{ id: number, body: string }} message */
+  async #save(body, message) {
+    if (this.#isSaving) return;
+    this.#isSaving = true;
+    const trouble = body === message.body ? "" : await change("message:edit", { message_id: message.id, body });
+    this.#isSaving = false;
+    if (this.#revising !== message) return;
+    if (trouble) this.#strip.complain(trouble);
+    else this.#leaveStrip();
+    this.#text.focus();
+  }
+
+  /** Back to what is written otherwise: to nobody's words in particular, or the draft. */
+  #leaveStrip() {
+    const wasRevising = this.#revising !== null;
+    this.#answering = this.#revising = null;
+    this.#strip.hide();
+    if (wasRevising) this.#write(this.#drafts.read(this.#roomId));
+  }
+
+  /** A message was deleted. What was typed about it stays. @param {number} id */
+  #isGone(id) {
+    if (this.#revising?.id === id) this.#strip.complain(say("message.deleted"));
+    else if (this.#answering?.id === id) this.#leaveStrip();
+  }
+
+  /** @param {string} text */
+  #write(text) {
+    this.#text.value = text;
+    this.#changed();
+  }
+
+  /** @param {HTMLInputElement} input */
+  #chosen(input) {
+    this.#take(input.files ?? []);
+    input.value = ""; // Or the form would send them once more, and the same could not be chosen again.
+  }
+
+  /** @param {Iterable<File>} files */
+  #take(files) {
+    this.#attachments.add(files);
+    this.#text.focus();
+  }
+
+  /** Whether the message has to wait: for a file on its way, or for somebody to look at one that was refused. */
+  #filesHoldIt() {
+    this.#goesWhenReady = this.#attachments.isBusy;
+    if (this.#attachments.hasFailed) this.#attachments.showTrouble();
+    this.#changed();
+    return this.#goesWhenReady || this.#attachments.hasFailed;
+  }
+
+  #filesChanged() {
+    if (this.#attachments.isBusy) return this.#changed();
+    const goes = this.#goesWhenReady && !this.#attachments.isEmpty && !this.#attachments.hasFailed;
+    this.#goesWhenReady = false;
+    this.#changed();
+    if (goes) this.#form.requestSubmit();
+  }
+
   #edited() {
     this.#changed();
+    if (this.#revising) return; // Nothing new is being written, and it is no draft.
     this.#typing.typed(this.#text.value);
     clearTimeout(this.#draftTimer);
     this.#draftTimer = setTimeout(() => this.#keepDraft(), DRAFT_PAUSE_MS);
@@ -109,7 +229,7 @@ class MessageComposer extends HTMLElement {
 
   #keepDraft() {
     clearTimeout(this.#draftTimer);
-    this.#drafts.write(this.#roomId, this.#text.value);
+    if (!this.#revising) this.#drafts.write(this.#roomId, this.#text.value);
   }
 
   /**
@@ -117,7 +237,7 @@ class MessageComposer extends HTMLElement {
    * @param {string | null} key
    */
   #draftChangedElsewhere(key) {
-    if (key !== this.#drafts.key(this.#roomId) || document.hasFocus()) return;
+    if (key !== this.#drafts.key(this.#roomId) || document.hasFocus() || this.#revising) return;
     this.#text.value = this.#drafts.read(this.#roomId);
     this.#changed();
   }
@@ -125,7 +245,8 @@ class MessageComposer extends HTMLElement {
   #changed() {
     this.#grow();
     this.#count();
-    this.toggleAttribute("data-empty", this.#text.value.trim() === "");
+    this.toggleAttribute("data-empty", this.#text.value.trim() === "" && this.#attachments.isEmpty);
+    this.toggleAttribute("data-waiting", this.#goesWhenReady);
   }
 
   #grow() {

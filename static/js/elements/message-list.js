@@ -10,6 +10,7 @@ import { CatchUp } from "../parts/catch-up.js";
 import { rowOf } from "../parts/message-dress.js";
 import { MessageRows } from "../parts/message-rows.js";
 import { OlderPages } from "../parts/older-pages.js";
+import { quoteAgain } from "../parts/quotes.js";
 import { Reading } from "../parts/reading.js";
 import { nameAgain } from "../parts/renaming.js";
 import { ScrollKeeper } from "../parts/scroll-keeper.js";
@@ -18,6 +19,7 @@ import { elementFrom } from "../parts/server-html.js";
 const PAGE_OF_MESSAGES = 50;
 /** Somebody back from holidays is brought to where they stopped, within reason. */
 const MOST_PAGES_TO_UNREAD = 10;
+const FOUND_MS = 2_500;
 
 class MessageList extends HTMLElement {
   #roomId = 0;
@@ -63,13 +65,15 @@ class MessageList extends HTMLElement {
     // Announcer speaks instead: here everything that moves would be read out.
     this.querySelector("[role=log]")?.setAttribute("aria-live", "off");
 
-    this.#timeline = new Timeline(MessageRows.rowsIn(list), this.dataset.hasMore === "true");
+    this.#timeline = new Timeline(
+      MessageRows.rowsIn(list), this.dataset.hasMore === "true", this.dataset.hasNewer === "true",
+    );
     this.#rows = new MessageRows(list, this.#timeline, firstUnreadSeq);
     this.#keeper = new ScrollKeeper(scroller, list, { moved: () => this.#moved(), signal });
     this.#catchUp = new CatchUp(this.#roomId, lastSeq, (answer) => this.#takeAnswer(answer));
     this.#seenAtBottom = firstUnreadSeq ? firstUnreadSeq - 1 : this.#timeline.newestSeq;
     this.#reading = new Reading(this.#roomId, this.#seenAtBottom, {
-      isAtBottom: () => this.#keeper.isAtBottom,
+      isAtBottom: () => this.#isAtEnd,
       newestSeq: () => this.#timeline.newestSeq,
       signal,
     });
@@ -93,18 +97,20 @@ class MessageList extends HTMLElement {
     listen("person:updated", ({ person }) => nameAgain(this, person), signal);
     listen("outbox", () => this.#showPending(), signal);
     listen("sync", () => { this.#catchUp.run(); this.#older?.watch(); }, signal);
-    this.#jump?.addEventListener("click", () => this.#keeper.toBottom(), { signal });
+    this.#jump?.addEventListener("click", () => this.#toEnd(), { signal });
+    this.addEventListener("click", (event) => this.#clicked(event), { signal });
   }
 
-  /** Shows the reader where they stopped: the "new messages" line, or the end. */
+  /** Shows the reader what they came for, or where they stopped: the "new messages" line, or the end. */
   async #begin() {
     this.#setReads(readsFrom(json(this.dataset.reads, {})));
     this.#showPending();
     this.#keeper.toBottom();
     const unread = this.#rows.firstUnreadSeq;
-    if (unread) await this.#loadUpTo(unread);
-    const { line } = this.#rows;
-    if (line) this.#keeper.toElement(line);
+    const sought = this.#timeline.find(Number(this.dataset.aroundSeq))?.element;
+    if (unread && !sought) await this.#loadUpTo(unread);
+    const start = sought ?? this.#rows.line;
+    if (start) this.#keeper.toElement(start);
     this.#isSettled = true;
     this.classList.add("is-ready");
     this.#moved();
@@ -126,7 +132,14 @@ class MessageList extends HTMLElement {
     // Whoever writes has read what stands above; a bot may write without being in the room.
     if (this.#reads.has(payload.author.id)) this.#heardRead({ person_id: payload.author.id, last_read_seq: payload.seq });
     if (row && row.author_id !== me?.id) this.#announcer.announce(row.element);
+    else if (payload.answer?.type === "action" && payload.answer.by.id !== me?.id) this.#announceAnswer(payload.seq);
     this.#moved();
+  }
+
+  /** Says who answered what. @param {number} seq */
+  #announceAnswer(seq) {
+    const words = this.#timeline.find(seq)?.element.querySelector(".action-card__answer > :last-child")?.textContent;
+    if (words) this.#announcer.say(words.trim());
   }
 
   /** @param {any} answer to message:changes */
@@ -141,7 +154,11 @@ class MessageList extends HTMLElement {
     const element = elementFrom(payload.html);
     if (!element) return null;
     const outcome = this.#timeline.take(rowOf(element));
-    if (outcome.change === "none") return null;
+    if (outcome.change === "none") {
+      // Of one above what is loaded, somebody's answer may be here.
+      if (!this.#timeline.find(Number(element.dataset.seq))) quoteAgain(this, element);
+      return null;
+    }
     const row = this.#timeline.entries[outcome.index];
     this.#keeper.keep(() => {
       if (outcome.change === "replaced") this.#rows.replaced(outcome.index, outcome.old);
@@ -165,6 +182,20 @@ class MessageList extends HTMLElement {
     if (line === null || line <= this.#reading.readSeq) this.#rows.setFirstUnread(seq);
   }
 
+  /** What a message answers is shown in its place. @param {MouseEvent} event */
+  async #clicked(event) {
+    const quote = /** @type {Element} */ (event.target).closest(".quote");
+    if (!(quote instanceof HTMLElement) || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    const seq = Number(quote.dataset.quotedSeq);
+    if (seq) await this.#loadUpTo(seq);
+    const row = this.#timeline.entries.find(({ element }) => element.dataset.id === quote.dataset.quotedId);
+    if (!row) return;
+    this.#keeper.toElement(row.element);
+    row.element.classList.add("message--found");
+    setTimeout(() => row.element.classList.remove("message--found"), FOUND_MS);
+  }
+
   async #loadOlder() {
     const before = this.#timeline.oldestSeq;
     const answer = await ask("message:history", { room_id: this.#roomId, before, limit: PAGE_OF_MESSAGES });
@@ -185,22 +216,34 @@ class MessageList extends HTMLElement {
   }
 
   #showPending() {
+    // What waits stands below the newest.
+    if (this.#timeline.hasNewer) return;
     this.#keeper.keep(() => this.#rows.showPending(outbox.entries(this.#roomId)));
   }
 
   /** The reader wrote something: they look at the end now, and nothing above is news. */
   #ownPosted() {
     this.#keeper.keep(() => this.#rows.setFirstUnread(null));
-    this.#keeper.toBottom();
+    this.#toEnd();
+  }
+
+  /** Brings the reader to the newest message; from a stretch further up that is another page. */
+  #toEnd() {
+    if (this.#timeline.hasNewer) location.assign(location.pathname);
+    else this.#keeper.toBottom();
+  }
+
+  get #isAtEnd() {
+    return this.#keeper.isAtBottom && !this.#timeline.hasNewer;
   }
 
   /** The view moved, or something arrived below it. */
   #moved() {
     if (!this.#isSettled) return;
-    if (this.#keeper.isAtBottom) this.#seenAtBottom = this.#timeline.newestSeq;
+    if (this.#isAtEnd) this.#seenAtBottom = this.#timeline.newestSeq;
     if (this.#jump) {
       const count = countAfter(this.#timeline.entries, this.#seenAtBottom, me?.id ?? 0);
-      this.#jump.hidden = this.#keeper.isAtBottom;
+      this.#jump.hidden = this.#isAtEnd;
       const words = this.#jump.querySelector(".jump-to-latest__count");
       if (words) words.textContent = count > 0 ? String(count) : "";
     }

@@ -1,7 +1,7 @@
 // @ts-check
 // <room-list>: the conversations of this person, newest first, with what is unread.
 
-import { ask, isWatched, listen, me, openRoom } from "../house.js";
+import { ask, isWatched, listen, me, openRoom, say } from "../house.js";
 import { plainText, previewOf } from "../lib/text.js";
 import { countUnread } from "../lib/unread.js";
 import { showOnline } from "../parts/presence.js";
@@ -162,9 +162,11 @@ class RoomList extends HTMLElement {
 }
 
 /** The line that the house would show of a message. @param {any} payload */
-function previewIn({ html, body }) {
+function previewIn({ html, body, title, files }) {
+  if (!body && !title && files?.length) return say("files.count", { count: files.length });
   const rendered = elementFrom(html)?.querySelector(".message__body");
-  return previewOf(rendered ? plainText(rendered) : body);
+  const text = rendered ? plainText(rendered) : body;
+  return previewOf(title ? `${title}: ${text}` : text);
 }
 
 customElements.define("room-list", RoomList);

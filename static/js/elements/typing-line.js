@@ -22,7 +22,8 @@ class TypingLine extends HTMLElement {
     hear("typing:started", ({ person }) => this.#started(person));
     hear("typing:stopped", ({ person_id }) => this.#stopped(person_id));
     hear("member:left", ({ person_id }) => this.#stopped(person_id));
-    hear("message", ({ author }) => this.#stopped(author.id));
+    // Later changes, by whomever, say nothing of that.
+    hear("message", ({ author, seq, changed_seq }) => { if (seq === changed_seq) this.#stopped(author.id); });
     listen("state", ({ state }) => { if (state !== "online") this.#forgetAll(); }, signal);
   }
 

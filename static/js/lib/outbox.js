@@ -4,9 +4,16 @@
 // has it.
 
 /**
- * @typedef {{ client_id: string, room_id: number, body: string, at: number, tab: string, failed: string | null }} Entry
+ * @typedef {{ id: number, author_name: string, preview: string }} Quoted what a message answers
+ * @typedef {{ replyTo?: Quoted | null, files?: import("../parts/sending-file.js").SentFile[] }} Besides
+ *   what goes with the words of a message; of files those that the server has already
+ * @typedef {{
+ *   client_id: string, room_id: number, body: string, at: number, tab: string, failed: string | null, reply_to?: Quoted,
+ *   files?: import("../parts/sending-file.js").SentFile[],
+ * }} Entry
  *   `failed`: the sentence with which the server refused it for good, or null while it waits
- * @typedef {{ ok: true, [more: string]: any } | { ok: false, code: string, error: string, retry_after?: number }} Ack
+ * @typedef {{ ok: true, [more: string]: any }
+ *   | { ok: false, code: string, error: string, retry_after?: number, fields?: Record<string, string> }} Ack
  * @typedef {{
  *   shelf: import("./shelf.js").Shelf,
  *   personId: number,
@@ -63,13 +70,16 @@ export class Outbox {
 
   /**
    * Keeps a message for sending and returns it; call `flush()` to send.
-   * @param {number} roomId @param {string} body
+   * @param {number} roomId @param {string} body @param {Besides} [besides]
    */
-  add(roomId, body) {
+  add(roomId, body, { replyTo = null, files = [] } = {}) {
     const now = this.#now();
     this.#lastAt = Math.max(now, this.#lastAt + 1);
     const { newId, tab } = this.#options;
+    /** @type {Entry} */
     const entry = { client_id: newId(), room_id: roomId, body, at: this.#lastAt, tab, failed: null };
+    if (replyTo) entry.reply_to = replyTo;
+    if (files.length) entry.files = files;
     this.#write(entry);
     return entry;
   }
@@ -135,7 +145,9 @@ export class Outbox {
       return 0;
     }
     if (DEFINITE.has(ack.code)) {
-      this.#write({ ...entry, failed: ack.error || ack.code });
+      // What it answers is gone: tried again, it goes out without.
+      const { reply_to, ...alone } = entry;
+      this.#write({ ...(ack.fields?.reply_to_id ? alone : entry), failed: ack.error || ack.code });
       return 0;
     }
     if (!ack.retry_after) return this.#troubleMs();

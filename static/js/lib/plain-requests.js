@@ -5,7 +5,13 @@
 
 /** @type {Record<string, (data: any) => PlainRequest>} */
 const ROUTES = {
-  "message:send": ({ room_id, body, client_id }) => post(`/rooms/${room_id}/messages`, { body, client_id }),
+  "message:send": ({ room_id, body, client_id, reply_to_id, upload_ids }) =>
+    post(`/rooms/${room_id}/messages`, { body, client_id, reply_to_id, upload_ids }),
+  "message:edit": ({ message_id, body }) => post(`/messages/${message_id}/edit`, { body }),
+  "message:delete": ({ message_id }) => post(`/messages/${message_id}/delete`, {}),
+  "message:react": ({ message_id, emoji }) => post(`/messages/${message_id}/reactions`, { emoji }),
+  "message:unreact": ({ message_id, emoji }) => post(`/messages/${message_id}/reactions/remove`, { emoji }),
+  "message:answer": ({ message_id, action_id }) => post(`/messages/${message_id}/answer`, { action_id }),
   "message:history": ({ room_id, before, limit }) => get(`/rooms/${room_id}/messages`, { before, limit }),
   "message:changes": ({ room_id, after }) => get(`/rooms/${room_id}/changes`, { after }),
   "room:read": ({ room_id, seq }) => post(`/rooms/${room_id}/read`, { seq }),
@@ -34,5 +40,6 @@ function post(path, data) {
 /** @param {Record<string, unknown>} data */
 function fields(data) {
   const given = Object.entries(data).filter(([, value]) => value !== undefined && value !== null);
-  return new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
+  // A list is its name again and again.
+  return new URLSearchParams(given.flatMap(([name, value]) => [value].flat().map((one) => [name, String(one)])));
 }

@@ -12,7 +12,7 @@
  */
 
 /**
- * The loaded end of one room's messages, in order of seq, each in its latest form.
+ * The loaded end of one room's messages, or a stretch further up, in order of seq, each in its latest form.
  * Takes the same message any number of times and in any order: only a later changed_seq changes anything.
  * @template {Numbered} M
  */
@@ -22,9 +22,14 @@ export class Timeline {
   /** @type {Map<number, M>} changed messages above the loaded end: their page may be on its way already */
   #above = new Map();
 
-  /** @param {M[]} messages @param {boolean} hasMore whether the room has older messages than these */
-  constructor(messages, hasMore) {
+  /**
+   * @param {M[]} messages
+   * @param {boolean} hasMore whether the room has older messages than these
+   * @param {boolean} [hasNewer] whether it has newer ones: then these are not its end, and nothing is put below them
+   */
+  constructor(messages, hasMore, hasNewer = false) {
     this.hasMore = hasMore;
+    this.hasNewer = hasNewer;
     this.entries = [...messages].sort((one, other) => one.seq - other.seq);
   }
 
@@ -48,7 +53,8 @@ export class Timeline {
    * @returns {Outcome<M>}
    */
   take(message) {
-    // Putting it at the top would pretend that nothing lies between; scrolling up will load it in its place.
+    // Putting it at the end or at the top would pretend that nothing lies between; another page has it in its place.
+    if (this.hasNewer && message.seq > this.newestSeq) return { change: "none" };
     if (this.hasMore && message.seq < this.oldestSeq) {
       keepLater(this.#above, message);
       return { change: "none" };

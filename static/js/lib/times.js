@@ -63,6 +63,15 @@ export class Times {
     return this.#format(`date ${year}`, { day: "numeric", month: "short", year }).format(at);
   }
 
+  /** "14:32" of today, "20 Nov, 14:32" of any other day: when something was, or will be. @param {number} at @param {number} now */
+  when(at, now) {
+    if (this.#daysAgo(at, now) === 0) return this.clock(at);
+    const year = this.#yearIfOther(at, now);
+    /** @type {Intl.DateTimeFormatOptions} */
+    const parts = { day: "numeric", month: "short", year, hour: "numeric", minute: "2-digit" };
+    return this.#format(`when ${year}`, parts).format(at);
+  }
+
   /** "in 5 min.", "in 3 days" @param {number} left milliseconds */
   #ahead(left) {
     if (left < HOUR_MS) return this.#relative.format(Math.round(left / MINUTE_MS), "minute");

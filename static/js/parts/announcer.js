@@ -2,6 +2,7 @@
 
 import { say } from "../house.js";
 import { make } from "./make.js";
+import { fileCount } from "./message-files.js";
 
 const GATHER_MS = 500;
 const SPOKEN_ONE_BY_ONE = 3;
@@ -27,9 +28,16 @@ export class Announcer {
 
   /** @param {HTMLElement} message */
   announce(message) {
-    const author = message.querySelector(".message__author")?.textContent?.trim() ?? "";
-    const body = message.querySelector(".message__body")?.textContent?.trim() ?? "";
-    this.#waiting.push(say("messages.announcement", { name: author, text: body }));
+    const name = wordsOf(message, [".message__author", ".message__label"]).join(", ");
+    const words = wordsOf(message, [".message__title", ".message__body"]).join(": ");
+    const count = fileCount(message);
+    const text = [words, count ? say("files.count", { count }) : ""].filter(Boolean).join(", ");
+    this.say(say("messages.announcement", { name, text }));
+  }
+
+  /** @param {string} text */
+  say(text) {
+    this.#waiting.push(text);
     this.#timer ??= setTimeout(() => this.#speak(), GATHER_MS);
   }
 
@@ -40,4 +48,9 @@ export class Announcer {
     this.#log.append(...spoken.map((text) => make("p", { text })));
     while (this.#log.childElementCount > KEPT_LINES) this.#log.firstElementChild?.remove();
   }
+}
+
+/** What stands in these parts of a message, as far as it has them. @param {Element} message @param {string[]} parts */
+function wordsOf(message, parts) {
+  return parts.map((part) => message.querySelector(part)?.textContent?.trim()).filter(Boolean);
 }

@@ -2,7 +2,11 @@
 // What a message needs on this reader's page and nowhere else: the server sends it the same to everybody.
 
 import { me, say, times } from "../house.js";
+import { dressCard } from "./action-card.js";
 import { hiddenWords, icon, make } from "./make.js";
+import { dressFiles } from "./message-files.js";
+import { dressQuote } from "./quotes.js";
+import { dressReactions } from "./reactions.js";
 import { tellTime } from "./time-texts.js";
 
 /** @typedef {"waiting" | "sent" | "read" | "failed"} Delivery */
@@ -27,16 +31,22 @@ export function rowOf(element) {
   };
 }
 
-/** Adds the reader's words to a message: time, whose it is, edited, deleted. @param {Row} row */
+/** Adds the reader's words to a message: time, whose it is, edited, deleted, what it answers, reactions, buttons, its menu. @param {Row} row */
 export function dress({ element, author_id }) {
   element.classList.toggle("message--own", author_id === me?.id);
-  const time = element.querySelector("time");
+  /** @type {HTMLTimeElement | null} */
+  const time = element.querySelector(".message__time");
   if (time) tellTime(time, "message");
   const body = element.querySelector(".message__body");
   if (body && "deleted" in element.dataset) body.textContent = say("message.deleted");
   if ("edited" in element.dataset) {
     meta(element)?.prepend(make("span", { class: "message__edited", text: say("message.edited") }));
   }
+  dressQuote(element);
+  dressReactions(element);
+  dressFiles(element);
+  dressCard(element);
+  element.querySelector("a.message__more")?.replaceWith(moreButton());
 }
 
 /** Shows how far one's own message has come. @param {HTMLElement} element @param {Delivery} delivery */
@@ -102,6 +112,11 @@ function dayDivider({ at }) {
 
 function newLine() {
   return make("li", { class: "new-line" }, [make("span", { text: say("messages.new") })]);
+}
+
+function moreButton() {
+  const attributes = { class: "message__more", type: "button", tabindex: -1, "aria-haspopup": "dialog" };
+  return make("button", attributes, [icon("more"), hiddenWords(say("menu.title"))]);
 }
 
 /** @param {HTMLElement} element */

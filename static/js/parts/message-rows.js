@@ -4,6 +4,7 @@ import { me } from "../house.js";
 import { marks } from "../lib/grouping.js";
 import { dress, rowOf, showDelivery, showMarks, takeAway, takeOver } from "./message-dress.js";
 import { pendingRow, showFate } from "./pending-bubble.js";
+import { quoteAgain } from "./quotes.js";
 
 /**
  * @typedef {import("./message-dress.js").Row} Row
@@ -52,10 +53,13 @@ export class MessageRows {
   /** The timeline holds a later form of the row at `index`. @param {number} index @param {Row} old */
   replaced(index, old) {
     const row = this.#timeline.entries[index];
+    const focusAgain = keepFocus(old.element);
     takeOver(old.element, row.element);
     Object.assign(row, { element: old.element, divider: old.divider, line: old.line });
     this.#dress(row);
+    focusAgain();
     this.#mark(index - 1, index + 2);
+    quoteAgain(this.#list, row.element);
   }
 
   /** The timeline took an older page. @param {Row[]} rows oldest first */
@@ -137,4 +141,21 @@ export class MessageRows {
     const { entries } = this.#timeline;
     return index < entries.length ? entries[index] : this.#pending[index - entries.length];
   }
+}
+
+/**
+ * Returns what gives the focus back to the part of a message that has it, once the message is drawn anew.
+ * @param {HTMLElement} message
+ */
+function keepFocus(message) {
+  const focused = document.activeElement;
+  if (!(focused instanceof HTMLElement) || !message.contains(focused)) return () => {};
+  const { emoji, actionId } = focused.dataset;
+  return () => {
+    /** @type {HTMLElement | null} */
+    const again = (emoji && message.querySelector(`.reaction[data-emoji="${CSS.escape(emoji)}"]`))
+      || (actionId && message.querySelector(`.action-card__choice[data-action-id="${CSS.escape(actionId)}"]:enabled`))
+      || message.querySelector(".message__more");
+    again?.focus({ preventScroll: true });
+  };
 }

@@ -5,6 +5,8 @@
 import { me, outbox, say, times } from "../house.js";
 import { icon, make } from "./make.js";
 import { dress, showDelivery } from "./message-dress.js";
+import { pendingFiles } from "./message-files.js";
+import { quoteOf } from "./quotes.js";
 
 /** @typedef {import("../lib/outbox.js").Entry} Entry */
 
@@ -20,7 +22,9 @@ export function pendingRow(entry) {
     make("span", { class: "avatar avatar--small message__avatar", text: initials, data, "aria-hidden": true }),
     make("div", { class: "message__bubble" }, [
       make("p", { class: "message__author", text: display_name, data, dir: "auto" }),
+      ...(entry.reply_to ? [quoteOf(entry.reply_to)] : []),
       make("div", { class: "message__body message__body--plain", text: entry.body, dir: "auto" }),
+      ...(entry.files ? [pendingFiles(entry.files)] : []),
       make("p", { class: "message__meta" }, [make("time", { class: "message__time", datetime })]),
     ]),
   ]);
@@ -37,8 +41,9 @@ export function pendingRow(entry) {
  * Shows whether it waits or was refused, and in that case why and what can be done.
  * @param {HTMLElement} element @param {Entry} entry
  */
-export function showFate(element, { client_id, failed }) {
+export function showFate(element, { client_id, failed, reply_to }) {
   element.classList.toggle("message--failed", failed !== null);
+  if (!reply_to) element.querySelector(".quote")?.remove();
   showDelivery(element, failed === null ? "waiting" : "failed");
   element.querySelectorAll(".message__reason, .message__retry").forEach((part) => part.remove());
   if (failed === null) return;

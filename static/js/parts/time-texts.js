@@ -3,7 +3,7 @@
 
 import { times } from "../house.js";
 
-/** @typedef {"message" | "brief" | "day"} TimeStyle */
+/** @typedef {"message" | "brief" | "day" | "when"} TimeStyle */
 
 const REFRESH_MS = 30_000;
 
@@ -52,6 +52,7 @@ function refresh() {
 
 /** @param {Element} time @returns {TimeStyle} */
 function styleOf(time) {
+  if (time.closest(".action-card")) return "when";
   if (time.closest(".message")) return "message";
   return time.closest(".day-divider") ? "day" : "brief";
 }
