@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import (
+    api,
     attack,
     audit_log,
     chatting,
@@ -20,6 +21,7 @@ from benchmarks import (
     fan_out,
     lockdown,
     pages,
+    search,
     senders,
     signing_in,
     size,
@@ -53,6 +55,8 @@ OWED = {
     **chatting.OWED,
     **signing_in.OWED,
     **lockdown.OWED,
+    **search.OWED,
+    **api.OWED,
     **attack.OWED,
 }
 Work = Callable[[Server], list[Figure]]
@@ -139,11 +143,21 @@ def _signing_in(is_quick: bool) -> list[Work]:
     return [
         _ours(partial(signing_in.measure_chat, seconds=seconds)),
         _ours(partial(signing_in.measure_refusals, attempts=attempts)),
+        _ours(lambda server: signing_in.measure_stalls(seconds)),
     ]
 
 
 def _lockdown(is_quick: bool) -> list[Work]:
     return [_ours(lockdown.measure)]
+
+
+def _search(is_quick: bool) -> list[Work]:
+    return [_ours(partial(search.measure, sends=100 if is_quick else search.SENDS))]
+
+
+def _api(is_quick: bool) -> list[Work]:
+    rounds, seconds = (50, 1.0) if is_quick else (api.ROUNDS, api.SECONDS)
+    return [_ours(partial(api.measure, rounds=rounds, seconds=seconds))]
 
 
 def _audit_log(is_quick: bool) -> list[Work]:
@@ -165,6 +179,8 @@ SECTIONS: dict[str, Callable[[bool], list[Work]]] = {
     "chatting": _chatting,
     "signing-in": _signing_in,
     "lockdown": _lockdown,
+    "search": _search,
+    "api": _api,
     "audit-log": _audit_log,
     "attack": lambda is_quick: [],
 }

@@ -41,6 +41,7 @@ GENEROUS = {
     "HOMECHAT_SIGN_IN_LIMIT": "10000/minute",
     "HOMECHAT_SIGN_IN_ADDRESS_LIMIT": "10000/minute",
     "HOMECHAT_PAGE_LIMIT": "100000/minute",
+    "HOMECHAT_API_LIMIT": "100000/minute",
 }
 _numbers = itertools.count(1)
 
@@ -73,12 +74,22 @@ class Server(Protocol):
 
 
 class HomeChat:
-    """HomeChat over SQLite, as `bin/run` serves it. settings: HOMECHAT_* that differ from what they are by default."""
+    """HomeChat over SQLite, as `bin/run` serves it.
+
+    settings: HOMECHAT_* that differ from what they are by default.  module: what is run instead of the server itself.
+    """
 
     name = "HomeChat"
     grace_seconds = OFFLINE_GRACE_SECONDS
 
-    def __init__(self, *, people: int = PEOPLE, stored: int = STORED, settings: dict[str, str]) -> None:
+    def __init__(
+        self,
+        *,
+        people: int = PEOPLE,
+        stored: int = STORED,
+        settings: dict[str, str],
+        module: str = "homechat.server",
+    ) -> None:
         self._stack = ExitStack()
         folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory())) / "data"
         build_cast(folder)
@@ -87,7 +98,7 @@ class HomeChat:
         self.rooms = [self.house.home().id, *self._make_rooms()]
         _fill(self.house, self.rooms[0], [self.house.id_of(name) for name in self.names], stored)
         self._cookies: dict[int, str] = {}
-        self.process = ServerProcess(folder, settings)
+        self.process = ServerProcess(folder, settings, module=module)
         with on_server_cpu():
             began = time.perf_counter()
             self.process.start()

@@ -6,16 +6,20 @@ import re
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from threading import Event, Thread
 
 import sqlalchemy as sa
 
+from benchmarks import ticking_server
 from benchmarks.chatting import Evening
 from benchmarks.crowd import Crowd
-from benchmarks.figures import Figure, Limit, waits
+from benchmarks.figures import Figure, Limit, percentile, waits
 from benchmarks.processes import calm_down
-from benchmarks.servers import ROOMS, HomeChat, let_settle
+from benchmarks.servers import GENEROUS, ROOMS, HomeChat, let_settle
 from homechat.accounts import lockout
 from homechat.accounts.models import Standing, User
 from homechat.database import transaction
@@ -31,11 +35,13 @@ QUICK_ATTEMPTS = 40
 LATE_SECONDS = 10.0
 ALONE, TOGETHER = "100 windows chat", f"100 windows chat, {AT_ONCE} sign in at once"
 REFUSALS = "A-1 refused sign-ins"
+STALLS = f"A-2 {AT_ONCE} sign in at once"
 TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
 
 OWED = {
     (TOGETHER, "delivery p95"): Limit(below=50),
     (REFUSALS, "slowest to fastest kind"): Limit(below=1.10),
+    (STALLS, "loop stood still p99"): Limit(below=25),
 }
 
 
@@ -90,6 +96,33 @@ def measure_refusals(server: HomeChat, attempts: int = ATTEMPTS) -> list[Figure]
         *(Figure(REFUSALS, f"{kind} p50", value * 1000, "ms") for kind, value in medians.items()),
         Figure(REFUSALS, "slowest to fastest kind", ratio, "×"),
     ]
+
+
+def measure_stalls(seconds: float = SECONDS) -> list[Figure]:
+    """Measure for how long passwords hold up the loop of a server of its own, where nobody does anything else."""
+    with TemporaryDirectory() as folder:
+        ticks = Path(folder) / "ticks"
+        settings = {**GENEROUS, ticking_server.TICKS_FILE: str(ticks)}
+        module = ticking_server.__name__
+        with closing(HomeChat(people=2 * AT_ONCE, stored=0, settings=settings, module=module)) as server:
+            calm_down(server.pid)
+            before = len(_late_milliseconds(ticks))
+            over = Event()
+            door = Thread(target=_keep_signing_in, args=(server, over, []))
+            door.start()
+            time.sleep(seconds)
+            late = _late_milliseconds(ticks)[before:]
+            over.set()
+            door.join()
+    return [
+        Figure(STALLS, "loop stood still p50", percentile(late, 50), "ms"),
+        Figure(STALLS, "loop stood still p99", percentile(late, 99), "ms"),
+        Figure(STALLS, "loop stood still at most", max(late), "ms"),
+    ]
+
+
+def _late_milliseconds(ticks: Path) -> list[float]:
+    return [float(tick) for tick in ticks.read_text().split()]
 
 
 def _chat(crowd: Crowd, evening: Evening, seconds: float) -> None:
