@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from homechat.accounts.token_models import ApiToken
-from homechat.actor import Actor
+from homechat.actor import Actor, Role
 from homechat.household.tokens import create_token
-from homechat.security.policy import Scope
+from homechat.security.policy import SCOPES, Scope
 from tests.house import PASSWORD, House
 
 
@@ -38,7 +38,9 @@ class Program:
         headers = dict(kwargs.pop("headers", {}))
         if self.token:
             headers[self._header] = f"Bearer {self.token}" if self._header == "Authorization" else self.token
-        return self.client.open(f"/api/v1{path}", method=method, base_url=base_url, headers=headers, **kwargs)
+        return self.client.open(
+            f"/api/v1{path}", method=method, base_url=base_url, headers=headers, buffered=True, **kwargs
+        )
 
     def get(self, path: str, **kwargs: Any) -> Any:
         return self.ask("GET", path, **kwargs)
@@ -59,3 +61,16 @@ class Program:
         reply = self.post("/signin", {"username": name, "password": password, **more}, **(request or {}))
         self.token = reply.json.get("token", self.token)
         return reply
+
+
+def program_of(house: House, name: str, *scopes: str, **more: Any) -> Program:
+    """Return a program with a token of somebody's that may do all that a member's may, unless told."""
+    given = scopes or sorted(SCOPES[Role.BOT] if more.get("as_bot") else SCOPES[Role.MEMBER])
+    return Program(house, new_token(house, name, *given, **more)[1])
+
+
+def app_of(house: House, name: str) -> Program:
+    """Return an app in which somebody has signed in; guests have no other way."""
+    app = Program(house)
+    assert app.sign_in(name).status_code == 200
+    return app

@@ -19,19 +19,28 @@ from homechat.accounts.models import Device, LoginSession
 from homechat.accounts.proof_models import Purpose
 from homechat.accounts.recovery import make_reset_link
 from homechat.actor import Actor, Door, Role
+from homechat.bots import actions as bot_actions
+from homechat.bots.checking import Wanted
+from homechat.bots.models import Bot, WebhookDelivery
 from homechat.database import Base, transaction
 from homechat.household.founding import new_setup_token
 from homechat.household.invitations import invite
 from homechat.household.joining import join_house as join_house_by_action
 from homechat.household.people import lock_person as lock_by_action
 from homechat.lockdown import Kind
+from homechat.messages.action_cards import ActionCard, CardAction
+from homechat.messages.actions import send_message
+from homechat.messages.models import Message
+from homechat.messages.reactions import react
 from homechat.operations.lockdown import start as lock_down
+from homechat.rooms.queries import home_room
 from homechat.security.policy import RoomKind
 from tests.api_client import new_token
 from tests.authenticator import Authenticator, give_passkey, row_of
 from tests.conftest import close
 from tests.house import PASSWORD, Browser, House, code_now, copy_house, next_code
 from tests.server_process import prepare_house
+from tests.sharing import share
 
 STRANGER = Actor.stranger(door=Door.PAGE)
 CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
@@ -271,6 +280,62 @@ def post_message(house: House) -> Attempt:
     return Attempt("ben", f"/rooms/{house.room('ben')}/messages", {"body": "hi", "client_id": "attempt-1"})
 
 
+def message_of(house: House, name: str) -> int:
+    """Have somebody say something in a room of their own, and return the message's id."""
+    house.say(name, house.room(name), "hi")
+    with house.rows() as session:
+        newest: int = session.scalar(sa.select(sa.func.max(Message.id)))
+        return newest
+
+
+def edit_message(house: House) -> Attempt:
+    return Attempt("ben", f"/messages/{message_of(house, 'ben')}/edit", {"body": "hello"})
+
+
+def delete_message(house: House) -> Attempt:
+    return Attempt("ben", f"/messages/{message_of(house, 'ben')}/delete")
+
+
+def react_to_message(house: House) -> Attempt:
+    return Attempt("ben", f"/messages/{message_of(house, 'ben')}/reactions", {"emoji": "👍"})
+
+
+def take_reaction_back(house: House) -> Attempt:
+    message = message_of(house, "ben")
+    house.act(react, house.actor("ben"), message_id=message, emoji="👍")
+    return Attempt("ben", f"/messages/{message}/reactions/remove", {"emoji": "👍"})
+
+
+def asked_of(house: House, name: str, *others: str) -> int:
+    """Have somebody ask something with a button in a room of their own, and return the message's id."""
+    card = ActionCard(actions=(CardAction("yes", "Yes"),))
+    more = {
+        "room_id": house.room(name, *others),
+        "body": "Tea?",
+        "client_id": f"asked-{name}-01",
+        "card": card,
+    }
+    return house.act(send_message, house.actor(name), **more).id
+
+
+def answer_card(house: House) -> Attempt:
+    return Attempt("ben", f"/messages/{asked_of(house, 'ben')}/answer", {"action_id": "yes"})
+
+
+def post_files(house: House) -> Attempt:
+    form = {"body": "hi", "client_id": "attempt-2", "files": (__file__, "a.txt")}
+    return Attempt("ben", f"/rooms/{house.room('ben')}/files", form)
+
+
+def store_file(house: House) -> Attempt:
+    return Attempt("ben", f"/rooms/{house.room('ben')}/uploads", {"files": (__file__, "a.txt")})
+
+
+def drop_file(house: House, who: str = "ben") -> Attempt:
+    file = share(house, who, house.home().id, "a.txt", b"words")
+    return Attempt(who, f"/uploads/{file.id}/drop")
+
+
 def mark_read(house: House) -> Attempt:
     room = house.room("ben", "cleo")
     return Attempt("ben", f"/rooms/{room}/read", {"seq": house.say("cleo", room, "news")})
@@ -369,6 +434,59 @@ def revoke_anybodys_token(house: House) -> Attempt:
     return Attempt("ada", f"/admin/tokens/{row.id}/revoke")
 
 
+def make_bot(house: House) -> Attempt:
+    return Attempt("ada", "/admin/bots", {"name": "Lights", "callback_url": "https://hooks.example.org/x"})
+
+
+def a_bot(house: House) -> int:
+    """Make a bot of Ben's and return its number."""
+    wanted = Wanted("Mower", callback_url="https://hooks.example.org/x")
+    made = house.act(bot_actions.create_bot, Actor.operator(), wanted, owner_id=house.id_of("ben"))
+    return made.bot.id
+
+
+def change_bot(house: House) -> Attempt:
+    return Attempt("ada", f"/admin/bots/{a_bot(house)}", {"name": "Lawn", "description": "Of the garden"})
+
+
+def switch_bot_on(house: House) -> Attempt:
+    number = a_bot(house)
+    house.act(bot_actions.set_active, Actor.operator(), number, active=False)
+    return Attempt("ada", f"/admin/bots/{number}/on")
+
+
+def switch_bot_off(house: House) -> Attempt:
+    return Attempt("ada", f"/admin/bots/{a_bot(house)}/off")
+
+
+def renew_bot_secret(house: House) -> Attempt:
+    return Attempt("ada", f"/admin/bots/{a_bot(house)}/secret")
+
+
+def delete_bot(house: House) -> Attempt:
+    return Attempt("ada", f"/admin/bots/{a_bot(house)}/delete")
+
+
+def save_private_hosts(house: House) -> Attempt:
+    return Attempt("ada", "/admin/bots/hosts", {"webhook_private_hosts": "homeassistant.local, 192.168.1.20"})
+
+
+def replay_delivery(house: House) -> Attempt:
+    number = a_bot(house)
+    with house.rows() as session, transaction():
+        bot = session.get_one(Bot, number)
+        said = {"room_id": home_room().id, "client_id": f"replay-{number:04d}", "body": "hi"}
+        place = {"seq": 1000 + number, "changed_seq": 1000 + number, "author_id": bot.owner_id}
+        session.add(message := Message(**said, **place))
+        session.flush()
+        row = WebhookDelivery(
+            uuid=f"{number:036d}", bot_id=number, message_id=message.id, state="dead", tries=6
+        )
+        session.add(row)
+        session.flush()
+        return Attempt("ada", f"/admin/bots/deliveries/{row.id}/replay")
+
+
 def check_audit_log(house: House) -> Attempt:
     return Attempt("ada", "/admin/audit/check")
 
@@ -441,6 +559,14 @@ ATTEMPTS: dict[str, Callable[..., Attempt]] = {
     "admin.reset_two_factor": reset_second_step,
     "admin.reset_link": reset_link,
     "admin.revoke_token": revoke_anybodys_token,
+    "admin.make_bot": make_bot,
+    "admin.change_bot": change_bot,
+    "admin.switch_bot_on": switch_bot_on,
+    "admin.switch_bot_off": switch_bot_off,
+    "admin.renew_bot_secret": renew_bot_secret,
+    "admin.delete_bot": delete_bot,
+    "admin.save_private_hosts": save_private_hosts,
+    "admin.replay_delivery": replay_delivery,
     "admin.check_audit_log": check_audit_log,
     "admin.export_audit_log": export_audit_log,
     "admin.save_settings": save_settings,
@@ -448,6 +574,14 @@ ATTEMPTS: dict[str, Callable[..., Attempt]] = {
     "admin.lift_lockdown": lift_lockdown,
     "messages.post": post_message,
     "messages.mark_read": mark_read,
+    "messages.edit": edit_message,
+    "messages.delete": delete_message,
+    "messages.react": react_to_message,
+    "messages.unreact": take_reaction_back,
+    "messages.answer": answer_card,
+    "messages.post_files": post_files,
+    "uploads.store": store_file,
+    "uploads.drop": drop_file,
     "rooms.create": create_room,
     "rooms.join": join_room,
     "rooms.leave": leave_room,

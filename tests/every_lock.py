@@ -9,13 +9,15 @@ from homechat import clock
 from homechat.accounts import api_requests, api_tokens, sessions, two_factor
 from homechat.accounts.recovery import make_reset_link
 from homechat.actor import Actor
+from homechat.bots import actions as bot_actions
 from homechat.household.joining import approve, refuse_newcomer
 from homechat.household.people import sign_out_everywhere
 from homechat.lockdown import Kind
 from homechat.operations import lockdown
+from homechat.operations.secrets import reseal_secrets
 from homechat.security.policy import Scope
 from tests.api_client import Program, new_token
-from tests.attempts import somebody_waiting
+from tests.attempts import a_bot, replay_delivery, somebody_waiting
 from tests.authenticator import Authenticator
 from tests.house import PASSWORD, Browser, House, code_now, next_code
 from tests.test_lockout import fail
@@ -30,8 +32,9 @@ def use_every_lock(house: House) -> None:
     passkeys(house)
     tokens(house)
     other_people(house)
+    bots(house)
     fail(house, 5, name="olga")
-    house.act(two_factor.reseal_secrets, OPERATOR)
+    house.act(reseal_secrets, OPERATOR)
     house.act(lockdown.start, OPERATOR, Kind.TOKENS, reason="A drill", uid=1000)
     house.act(lockdown.sign_everybody_out, OPERATOR)
     house.act(lockdown.lift, OPERATOR, uid=1000)
@@ -90,3 +93,10 @@ def actor_at(house: House, browser: Browser, name: str) -> Actor:
     row = house.act(sessions.find_session, cookie.value)
     assert row is not None
     return replace(house.actor(name), session_id=row.id)
+
+
+def bots(house: House) -> None:
+    """A bot is made, called again, and taken away."""
+    attempt = replay_delivery(house)
+    assert house.client(attempt.who).post(attempt.path, attempt.form).status_code == 302
+    house.act(bot_actions.delete_bot, OPERATOR, a_bot(house))

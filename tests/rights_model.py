@@ -39,7 +39,11 @@ class Place:
 
 @dataclass
 class ModelRoom:
-    """A room. people: in the order in which they came.  messages: author and text, by place."""
+    """A room.
+
+    people: in the order in which they came.  messages: author and text, by place; of a deleted one without text.
+    changed: the number of each one's last change.  reactions: who gave the one emoji that there is here.
+    """
 
     id: int
     kind: str
@@ -51,10 +55,11 @@ class ModelRoom:
     owners_add_only: bool = False
     people: dict[str, Place] = field(default_factory=dict)
     messages: dict[int, tuple[str, str]] = field(default_factory=dict)
-
-    @property
-    def last_seq(self) -> int:
-        return len(self.messages)
+    last_seq: int = 0
+    ids: dict[int, int] = field(default_factory=dict)
+    changed: dict[int, int] = field(default_factory=dict)
+    deleted: set[int] = field(default_factory=set)
+    reactions: dict[int, set[str]] = field(default_factory=dict)
 
 
 class ModelHouse:
@@ -92,13 +97,21 @@ class ModelHouse:
         }
 
     def readable(self, who: str, room: ModelRoom) -> dict[int, tuple[str, str]]:
-        """The messages that somebody in a room may see."""
+        """The messages that somebody in a room may see; deleted ones, too."""
         start = room.people[who].joined_seq if room.from_arrival else 0
         return {seq: message for seq, message in room.messages.items() if seq > start}
 
     def unread(self, who: str, room: ModelRoom) -> int:
         read = room.people[who].last_read_seq
-        return sum(seq > read and author != who for seq, (author, _) in room.messages.items())
+        return sum(
+            seq > read and author != who and seq not in room.deleted
+            for seq, (author, _) in room.messages.items()
+        )
+
+    def last_said(self, who: str, room: ModelRoom) -> str | None:
+        """What stands in the list of `who` below the room's name."""
+        said = {seq: body for seq, (_, body) in self.readable(who, room).items() if seq not in room.deleted}
+        return said[max(said)] if said else None
 
     def listed(self, who: str) -> dict[int, int]:
         """The rooms in the list of `who`, with how much is unread."""
@@ -107,7 +120,7 @@ class ModelHouse:
             for room in self.rooms.values()
             if who in room.people
             and not room.is_archived
-            and (room.kind != "direct" or room.creator == who or self.readable(who, room))
+            and (room.kind != "direct" or room.creator == who or self.last_said(who, room) is not None)
         }
 
     def browsable(self) -> set[int]:
@@ -231,9 +244,44 @@ class ModelHouse:
             room = self.rooms[room_id]
             seq = room.last_seq + 1
             room.messages[seq] = (who, body)
+            room.last_seq = room.changed[seq] = seq
             told.tell(room.people, "message:posted", room_id, seq, body)
             room.people[who].last_read_seq = seq  # As everybody knows who has the message.
         return told
+
+    def edit(self, who: str, room_id: int, seq: int, body: str) -> Told:
+        outcome = self._may_change(who, room_id, seq, others=False)
+        if outcome != OK:
+            return Told(outcome)
+        room = self.rooms[room_id]
+        if seq in room.deleted:
+            return Told(CONFLICT)
+        room.messages[seq] = (who, body)
+        return self._change(room, seq)
+
+    def delete(self, who: str, room_id: int, seq: int) -> Told:
+        may = room_id in self.rooms and self.leads(who, self.rooms[room_id])
+        outcome = self._may_change(who, room_id, seq, others=may)
+        if outcome != OK or seq in self.rooms[room_id].deleted:
+            return Told(outcome)
+        room = self.rooms[room_id]
+        room.messages[seq] = (room.messages[seq][0], "")
+        room.reactions.pop(seq, None)
+        room.deleted.add(seq)
+        return self._change(room, seq)
+
+    def react(self, who: str, room_id: int, seq: int, *, takes_back: bool) -> Told:
+        outcome = self._may_change(who, room_id, seq, others=True)
+        if outcome != OK:
+            return Told(outcome)
+        room = self.rooms[room_id]
+        if seq in room.deleted:
+            return Told(CONFLICT)
+        given = room.reactions.setdefault(seq, set())
+        if (who in given) is not takes_back:
+            return Told()
+        (given.remove if takes_back else given.add)(who)
+        return self._change(room, seq)
 
     def read(self, who: str, room_id: int, seq: int) -> Told:
         told = Told(self.may_read(who, room_id))
@@ -267,6 +315,23 @@ class ModelHouse:
             return NOT_FOUND
         assert callable(may)
         return OK if may(room) else FORBIDDEN
+
+    def _may_change(self, who: str, room_id: int, seq: int, *, others: bool) -> str:
+        room = self.rooms.get(room_id)
+        if room is None or who not in room.people or seq not in self.readable(who, room):
+            return NOT_FOUND
+        is_open = not room.is_archived
+        return OK if is_open and (others or room.messages[seq][0] == who) else FORBIDDEN
+
+    def _change(self, room: ModelRoom, seq: int) -> Told:
+        """Note a change of a message, and tell those who can see it."""
+        told = Told()
+        room.last_seq += 1
+        room.changed[seq] = room.last_seq
+        people = [who for who in room.people if seq in self.readable(who, room)]
+        body, count = room.messages[seq][1], len(room.reactions.get(seq, ()))
+        told.tell(people, "message:changed", room.id, seq, body, count)
+        return told
 
     def _put_in(self, told: Told, room: ModelRoom, who: str, *, is_owner: bool = False) -> None:
         told.tell(room.people, "member:joined", room.id, self.ids[who])

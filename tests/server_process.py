@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
 STOP_SECONDS = 15
 STALL_MS_MAX = 250
+CROWDED_MS = 100
 TRACEBACK_SHOWN = 9_000
 
 
@@ -124,8 +125,17 @@ class ServerProcess:
         return [line for line in lines if line["logger"] == "homechat.serving.watchdog"]
 
     def assert_no_stall(self) -> None:
-        """Fail if the server, by its own doing, held up its loop for more than 250 ms."""
-        stalls = [line for line in self.stalls() if line["stall_ms"] > STALL_MS_MAX]
+        """Fail if the server, by its own doing, held up its loop for more than 250 ms.
+
+        By what the loop worked; or by waiting in a call, unless it had to wait for a processor as well: then so had
+        whoever it waited for, a thread of ours with Python's lock or the kernel, and its clock proves nothing.
+        """
+        long = [line for line in self.stalls() if line["stall_ms"] > STALL_MS_MAX]
+        stalls = [
+            line
+            for line in long
+            if line["worked_ms"] > STALL_MS_MAX or line["waited_for_cpu_ms"] < CROWDED_MS
+        ]
         assert not stalls, "the server held everybody up:\n" + "\n".join(map(json.dumps, stalls))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import logging
 import re
 import threading
 import time
@@ -16,6 +17,7 @@ import socketio
 from tests.house import PASSWORD
 
 WAIT_SECONDS = 10
+LOG = logging.getLogger("tests.talkers")
 
 
 class Talker:
@@ -128,7 +130,14 @@ class Talker:
 
     def _new_socket(self, origin: str | None) -> socketio.Client:
         options = {"origin": origin} if origin is not None else {"suppress_origin": True}
-        client = socketio.Client(reconnection=False, handle_sigint=False, websocket_extra_options=options)
+        client = socketio.Client(
+            reconnection=False,
+            handle_sigint=False,
+            websocket_extra_options=options,
+            # Without loggers it writes to the stderr of the test that made it, and so after that is closed.
+            logger=LOG,
+            engineio_logger=LOG,
+        )
         client.on("*", self._on_event)
         client.on("disconnect", lambda *_: self.ended.set())
         return client

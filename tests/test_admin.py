@@ -32,7 +32,7 @@ from homechat.operations.lockdown import start as lock_down
 from homechat.operations.overview import overview
 from homechat.security.policy import RoomKind
 from tests.api_client import Program, new_token
-from tests.attempts import ATTEMPTS, everything_in, somebody_waiting
+from tests.attempts import ATTEMPTS, a_bot, everything_in, somebody_waiting
 from tests.conftest import close
 from tests.house import Browser, House, copy_house
 
@@ -47,7 +47,8 @@ def pages(house: House) -> list[str]:
     rules = [rule for rule in house.app.url_map.iter_rules() if rule.endpoint.startswith("admin.")]
     shown = [rule for rule in rules if "GET" in (rule.methods or ())]
     assert len(shown) >= 7, "the walk has lost its way"
-    return [rule.rule.replace("<int:user_id>", str(house.id_of("ben"))) for rule in shown]
+    numbers = {"<int:user_id>": house.id_of("ben"), "<int:bot_id>": a_bot(house)}
+    return [re.sub(r"<int:\w+>", lambda found: str(numbers[found[0]]), rule.rule) for rule in shown]
 
 
 def entries(house: House, action: Action) -> list[AuditLog]:
@@ -560,8 +561,9 @@ class Fields(HTMLParser):
 
 
 def test_every_setting_of_the_household_stands_in_the_form(house: House) -> None:
-    html = house.client("ada").get("/admin/settings").text
-    assert {each.key for each in settings.PUBLIC_SETTINGS} <= Fields(html).names
+    ada = house.client("ada")
+    names = {name for page in ("/admin/settings", "/admin/bots") for name in Fields(ada.get(page).text).names}
+    assert {each.key for each in settings.PUBLIC_SETTINGS} <= names
 
 
 def test_settings_are_saved_and_only_what_changed_is_written_down(house: House) -> None:

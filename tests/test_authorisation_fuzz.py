@@ -1,9 +1,9 @@
 """Nothing leaks, whatever people do in whatever order: hypothesis drives a real server beside a model of the rights.
 
-Five people on real connections found rooms, join, leave, are put in and taken out, write, type, read and look around.
-After each act everybody must have heard exactly what tests/rights_model.py says, and nobody anything else; but for a
-change of role, after which everybody comes back. HOMECHAT_FUZZ_HOUSES and HOMECHAT_FUZZ_STEPS make it longer: 100
-houses of 100 acts are the 10,000 that a release takes.
+Five people on real connections found rooms, join, leave, are put in and taken out, write, edit, delete, react, type,
+read and look around. After each act everybody must have heard exactly what tests/rights_model.py says, and nobody
+anything else; but for a change of role, after which everybody comes back. HOMECHAT_FUZZ_HOUSES and HOMECHAT_FUZZ_STEPS
+make it longer: 100 houses of 100 acts are the 10,000 that a release takes.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from hypothesis.stateful import (
 
 from homechat.actor import Actor, Role
 from homechat.household.people import change_role
+from homechat.messages.search import PAGE_HITS
 from tests import secrets_used
 from tests.conftest import GENEROUS_LIMITS, close
 from tests.devices import new_device, window_of
@@ -204,7 +205,10 @@ class Household(RuleBasedStateMachine):
         room, number = self.room(at), self.number()
         who = self.person(who, room)
         fields = {"room_id": room, "body": f"word{number}", "client_id": f"fuzz-{number:06d}"}
-        self.check(self.ask(who, "message:send", fields), self.model.send(who, room, f"word{number}"))
+        ack = self.ask(who, "message:send", fields)
+        self.check(ack, self.model.send(who, room, f"word{number}"))
+        if ack["ok"]:
+            self.note_id(room, ack["message"]["id"])
 
     @rule(who=somebody, at=which)
     def send_from_the_page(self, who: str | int, at: int) -> None:
@@ -214,6 +218,40 @@ class Household(RuleBasedStateMachine):
             who, f"/rooms/{room}/messages", {"body": f"word{number}", "client_id": f"fuzz-{number:06d}"}
         )
         self.check(reply, self.model.send(who, room, f"word{number}"))
+        if reply.status_code == 302:
+            self.note_id(room, int(reply.headers["Location"].rpartition("-")[2]))
+
+    @rule(who=somebody, at=which, place=st.integers(0, 9))
+    def edit(self, who: str | int, at: int, place: int) -> None:
+        room, body = self.room(at), f"word{self.number()}"
+        who, (seq, message) = self.person(who, room), self.message(room, place)
+        ack = self.ask(who, "message:edit", {"message_id": message, "body": body})
+        self.check(ack, self.model.edit(who, room, seq, body))
+
+    @rule(who=somebody, at=which, place=st.integers(0, 9))
+    def delete(self, who: str | int, at: int, place: int) -> None:
+        room = self.room(at)
+        who, (seq, message) = self.person(who, room), self.message(room, place)
+        ack = self.ask(who, "message:delete", {"message_id": message})
+        self.check(ack, self.model.delete(who, room, seq))
+
+    @rule(who=somebody, at=which, place=st.integers(0, 9), takes_back=st.booleans())
+    def react(self, who: str | int, at: int, place: int, takes_back: bool) -> None:
+        room = self.room(at)
+        who, (seq, message) = self.person(who, room), self.message(room, place)
+        event = "message:unreact" if takes_back else "message:react"
+        ack = self.ask(who, event, {"message_id": message, "emoji": "🎉"})
+        self.check(ack, self.model.react(who, room, seq, takes_back=takes_back))
+
+    @rule(who=somebody, at=which, place=st.integers(0, 9))
+    def open_the_page_about_a_message(self, who: str | int, at: int, place: int) -> None:
+        room = self.room(at)
+        who, (seq, message) = self.person(who, room), self.message(room, place)
+        reply = self.windows[who][0].get(f"/messages/{message}")
+        is_in = room in self.model.rooms and who in self.model.rooms[room].people
+        is_seen = is_in and seq in self.model.readable(who, self.model.rooms[room])
+        self.check(reply, Told(OK if is_seen else NOT_FOUND))
+        self.check_words(who, reply.text, room)
 
     @rule(who=somebody, at=which)
     def type(self, who: str | int, at: int) -> None:
@@ -250,7 +288,8 @@ class Household(RuleBasedStateMachine):
         if outcome == OK:
             visible = self.model.readable(who, self.model.rooms[room])
             assert _said(history) == {seq: body for seq, (_, body) in visible.items()}
-            assert _said(changes) == {seq: body for seq, (_, body) in visible.items() if seq > after}
+            changed = self.model.rooms[room].changed
+            assert _said(changes) == {seq: body for seq, (_, body) in visible.items() if changed[seq] > after}
             others = set(self.model.rooms[room].people) - {who}
             assert {int(person) for person in changes["reads"]} == {self.model.ids[other] for other in others}
 
@@ -280,6 +319,17 @@ class Household(RuleBasedStateMachine):
         assert found == {self.model.ids[other] for other in self.model.writable_people(who)}
 
     @rule(who=people)
+    def search(self, who: str) -> None:
+        reply = self.windows[who][0].get("/search?q=word")
+        self.check(reply, Told())
+        self.check_words(who, reply.text)
+        hits = {(int(room), int(seq)) for room, seq in re.findall(r"/rooms/(\d+)\?around=(\d+)", reply.text)}
+        mine = [room for room in self.model.rooms.values() if who in room.people]
+        readable = {(room.id, seq) for room in mine for seq in self.model.readable(who, room)}
+        assert hits <= readable
+        assert len(hits) == min(len(readable), PAGE_HITS)
+
+    @rule(who=people)
     def list_conversations(self, who: str) -> None:
         answer = self.ask(who, "room:list", {})
         self.check(answer, Told())
@@ -288,8 +338,7 @@ class Household(RuleBasedStateMachine):
         for line in answer["rooms"]:
             room = self.model.rooms[line["room_id"]]
             assert line["here"] == len(room.people) - 1, "everybody is online"
-            visible = self.model.readable(who, room)
-            last = visible[max(visible)][1] if visible else None
+            last = self.model.last_said(who, room)
             assert (line["last_message"] or {"preview": None})["preview"] == last
 
     # rules: coming and going
@@ -334,6 +383,16 @@ class Household(RuleBasedStateMachine):
         rooms = sorted(self.model.rooms, reverse=True)
         return rooms[at % len(rooms)] if at < 9 else NOBODYS_ROOM
 
+    def message(self, room: int, place: int) -> tuple[int, int]:
+        """Return the place and the id of one of the last messages of a room, or of none that there is."""
+        ids = self.model.rooms[room].ids if room in self.model.rooms else {}
+        last = sorted(ids, reverse=True)[:9]
+        return (last[place], ids[last[place]]) if place < len(last) else (0, NOBODYS_ROOM)
+
+    def note_id(self, room: int, message: int) -> None:
+        """Remember which message the room's newest is."""
+        self.model.rooms[room].ids[max(self.model.rooms[room].messages)] = message
+
     def person(self, who: str | int, room: int) -> str:
         if isinstance(who, str):
             return who
@@ -375,6 +434,9 @@ class Household(RuleBasedStateMachine):
     def what(self, event: tuple[str, dict[str, Any]]) -> Heard | None:
         """Return an event in the words of the model, None for what depends on the clock."""
         name, data = event
+        if name == "message:changed":
+            count = sum(given["count"] for given in data["reactions"])
+            return name, data["room_id"], data["seq"], data["body"], count
         if name == "message:posted":
             return name, data["room_id"], data["seq"], data["body"]
         if name in ("member:joined", "typing:started"):
@@ -419,7 +481,7 @@ class Household(RuleBasedStateMachine):
                 assert not re.search(rf"\b{re.escape(room.name)}\b", page) or not room.name, room
             visible = self.model.readable(who, room) if who in room.people else {}
             for seq, (_, body) in room.messages.items():
-                assert seq in visible or not re.search(rf"\b{body}\b", page), (room, body)
+                assert not body or seq in visible or not re.search(rf"\b{body}\b", page), (room, body)
 
     def settle(self) -> None:
         """Wait until whatever is on its way has arrived: each window gets an answer after it."""
@@ -437,7 +499,7 @@ class Household(RuleBasedStateMachine):
 
 KNOWN_EVENTS = {
     *("server:hello", "message:posted", "member:joined", "typing:started", "member:left", "room:read"),
-    *("unread:changed", "room:entered", "room:left", "room:updated"),
+    *("unread:changed", "room:entered", "room:left", "room:updated", "message:changed"),
 }
 
 

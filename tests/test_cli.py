@@ -58,6 +58,9 @@ COMMANDS = {
     "token list": ["token", "list"],
     "token revoke": ["token", "revoke", "1"],
     "token rotate": ["token", "rotate", "1"],
+    "bot create": ["bot", "create", "ben", "--name", "Lights"],
+    "bot list": ["bot", "list"],
+    **{f"bot {name}": ["bot", name, "1"] for name in ("show", "activate", "deactivate", "rotate", "delete")},
     "secrets rotate": ["secrets", "rotate"],
     "house show": ["house", "show"],
     "house set": ["house", "set", "house_name", "The Harbour"],
@@ -66,6 +69,11 @@ COMMANDS = {
     "audit tail": ["audit", "tail"],
     "audit export": ["audit", "export"],
     "audit prune": ["audit", "prune"],
+    "backup create": ["backup", "create"],
+    "backup list": ["backup", "list"],
+    "backup verify": ["backup", "verify", "20261121T000000Z-0123456789ab"],
+    "backup test-restore": ["backup", "test-restore", "20261121T000000Z-0123456789ab"],
+    "backup key": ["backup", "key"],
     "lockdown tokens": ["lockdown", "tokens"],
     "lockdown users": ["lockdown", "users"],
     "lockdown admin-only": ["lockdown", "admin-only"],
@@ -78,7 +86,7 @@ COMMANDS = {
     "db current": ["db", "current"],
     "db check": ["db", "check"],
 }
-MAKES_OR_NEEDS_NO_HOUSE = {"prepare", "config show"}
+MAKES_OR_NEEDS_NO_HOUSE = {"prepare", "config show", "backup restore"}
 OF_THE_FRAMEWORK = {"routes", "run", "shell", "db"}
 
 

@@ -88,6 +88,8 @@ def test_a_secret_can_come_from_a_file(tmp_path):
         ({"HOMECHAT_PUBLIC_URL": "https://exa;mple"}, "HOMECHAT_PUBLIC_URL must name a valid host"),
         ({"HOMECHAT_ALLOWED_ORIGINS": "https://a.example/x"}, "HOMECHAT_ALLOWED_ORIGINS must end after"),
         ({"HOMECHAT_ALLOWED_ORIGINS": "*"}, "HOMECHAT_ALLOWED_ORIGINS must be a web address"),
+        ({"HOMECHAT_METRICS_NETWORKS": "10.8.0.0/33"}, "HOMECHAT_METRICS_NETWORKS must be an address or a"),
+        ({"HOMECHAT_METRICS_NETWORKS": "monitoring"}, "HOMECHAT_METRICS_NETWORKS must be an address or a"),
         ({"HOMECHAT_SIGN_IN_LIMIT": "often"}, "HOMECHAT_SIGN_IN_LIMIT must be a rate"),
         ({"HOMECHAT_DATABASE_URL": "sqlite:///house.db"}, "HOMECHAT_DATABASE_URL must start with sqlite"),
         ({"HOMECHAT_SECRET_KEY": "short"}, "HOMECHAT_SECRET_KEY must have at least 32 characters"),
@@ -121,6 +123,11 @@ def test_a_wrong_variable_is_named(environ, sentence):
 )
 def test_a_wrong_line_of_the_file_is_named(toml, sentence):
     assert sentence in refusal({}, toml)
+
+
+def test_networks_are_spelled_as_networks():
+    settings = load({"HOMECHAT_METRICS_NETWORKS": "10.8.0.5, 172.31.7.9/28 fd00::1/64"}, {})
+    assert settings.metrics_networks == ("10.8.0.5/32", "172.31.7.0/28", "fd00::/64")
 
 
 def test_a_file_that_is_no_toml_is_named(tmp_path):

@@ -38,7 +38,7 @@ from tests.devices import (
 from tests.house import House
 from tests.raw_socket import CLOSED, CONNECT, CONNECTED, REFUSED, RawSocket
 from tests.server_process import ServerProcess
-from tests.talkers import Talker
+from tests.talkers import LOG, Talker
 
 pytestmark = pytest.mark.sockets
 
@@ -111,7 +111,9 @@ def test_only_websocket_is_spoken(device: MakeDevice) -> None:
         assert 400 <= reply.status_code < 500
         assert "sid" not in reply.text
     with pytest.raises(RefusedError):
-        socketio.Client(reconnection=False).connect(ada.url, headers=headers, transports=["polling"])
+        socketio.Client(reconnection=False, logger=LOG, engineio_logger=LOG).connect(
+            ada.url, headers=headers, transports=["polling"]
+        )
 
 
 @pytest.mark.parametrize("namespace", ["/admin", "/*", "//", "/home"])
@@ -317,6 +319,14 @@ NOT_TEXT = {
     "10,001 characters": json.dumps("x" * 10_001),
     "nothing": '""',
 }
+NOT_A_LIST_OF_TEXTS = {
+    "a number": "7",
+    "text": '"a"',
+    "an object": "{}",
+    "a list of numbers": "[7]",
+    "a list of lists": '[["a"]]',
+    "a list of nothing": "[null]",
+}
 NOT_AN_OBJECT = {
     "a list": '["EVENT",[{"room_id":1}]]',
     "text": '["EVENT","room_id"]',
@@ -369,6 +379,7 @@ def test_every_wrong_shape_is_answered_and_the_connection_stays(
 def test_every_event_is_among_the_tested_ones() -> None:
     assert set(EVENTS) == {
         *("message:send", "message:history", "message:changes", "room:read", "room:list"),
+        *("message:edit", "message:delete", "message:react", "message:unreact", "message:answer"),
         *("typing:start", "typing:stop"),
     }
 
@@ -553,14 +564,18 @@ def _wrong_calls(name: str, room: int) -> Iterator[tuple[str, str]]:
         "room_id": room,
         "body": SECRET,
         "client_id": "wrong-shape-1",
+        "reply_to_id": None,
+        "message_id": 1,
+        "emoji": "👍",
         "after": 0,
         "seq": 0,
         "before": 1,
         "limit": 5,
+        "upload_ids": [],
     }
     fields = {field: json.dumps(good[field]) for field in schema.fields}
     for field_name, field in schema.fields.items():
-        wrong = {Number: NOT_A_NUMBER, Text: NOT_TEXT}[type(field)]
+        wrong = {Number: NOT_A_NUMBER, Text: NOT_TEXT}.get(type(field), NOT_A_LIST_OF_TEXTS)
         for case, text in wrong.items():
             yield f"{field_name}: {case}", _packet(name, {**fields, field_name: text})
         yield f"{field_name}: deep JSON", _packet(name, {**fields, field_name: DEEP})

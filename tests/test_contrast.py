@@ -43,6 +43,7 @@ TEXT = {
     ],
     "words-own": ["bubble-own", "ground", "ground-code over bubble-own"],
     "words-own-quiet": ["bubble-own", "ground-current", "ground"],
+    "ground": ["words"],
     "on-accent": ["accent", "accent-hover"],
     "danger": ["danger-ground", "ground", "ground-raised"],
     "on-danger": ["danger"],

@@ -27,20 +27,23 @@ from homechat.doors.events import EVENTS, Sender, dispatch
 from homechat.realtime.live_sockets import LiveSocket
 from homechat.rooms.models import Membership
 from homechat.security.policy import SCOPES, RoomKind, RoomRole
+from tests.api_addresses import CALL, address_of, message_in, picture, shared_file
 from tests.api_client import Program, new_token
-from tests.attempts import ATTEMPTS, Attempt, everything_in, house_for
+from tests.attempts import ATTEMPTS, Attempt, a_bot, everything_in, house_for, message_of
+from tests.backups import after_jobs
 from tests.house import PASSWORD, Browser, House
 from tests.test_policy import HOUSE, is_turned_away
 
-NOT_FOUND, FORBIDDEN = 404, 403
+NOT_FOUND, FORBIDDEN, CONFLICT = 404, 403, 409
 
 
 @dataclass(frozen=True)
 class Door:
     """Who comes through.
 
-    needs: "nothing": strangers, too.  "person": whoever is signed in.  "own": the one whose thing it is.  "room": a
-    member of the private room that it is about.  Otherwise a right in the house.
+    needs: "nothing": strangers, too.  "scraper": programs with a right of their own; in a browser nobody.  "person":
+    whoever is signed in.  "own": the one whose thing it is.  "room": a member of the private room that it is about.
+    Otherwise a right in the house.
     fresh: only within 15 minutes of showing who one is.  refusal: what those are told who are signed in and may not.
     """
 
@@ -49,7 +52,7 @@ class Door:
     refusal: int = NOT_FOUND
 
 
-ANYBODY = Door("nothing")
+ANYBODY, SCRAPER = Door("nothing"), Door("scraper")
 PERSON, PERSON_FRESH = Door("person"), Door("person", fresh=True)
 OWN, OWN_FRESH = Door("own"), Door("own", fresh=True)
 ROOM = Door("room")
@@ -125,6 +128,16 @@ DOORS: dict[str, Door] = {
     "admin.reset_link": PANEL,
     "admin.tokens": PANEL,
     "admin.revoke_token": PANEL,
+    "admin.bots": PANEL,
+    "admin.bot": PANEL,
+    "admin.make_bot": PANEL,
+    "admin.change_bot": PANEL,
+    "admin.switch_bot_on": PANEL,
+    "admin.switch_bot_off": PANEL,
+    "admin.renew_bot_secret": PANEL,
+    "admin.delete_bot": PANEL,
+    "admin.replay_delivery": PANEL,
+    "admin.save_private_hosts": PANEL,
     "admin.audit_log": PANEL,
     "admin.check_audit_log": PANEL,
     "admin.export_audit_log": PANEL,
@@ -136,11 +149,23 @@ DOORS: dict[str, Door] = {
     # rooms and messages; who may do what inside a room is in test_policy.py
     "messages.index": PERSON,
     "messages.sidebar_state": PERSON,
+    "messages.search": PERSON,
     "messages.conversation": ROOM,
     "messages.history": ROOM,
     "messages.changes": ROOM,
     "messages.post": ROOM,
     "messages.mark_read": ROOM,
+    "messages.about": ROOM,
+    "messages.edit": ROOM,
+    "messages.delete": ROOM,
+    "messages.react": ROOM,
+    "messages.unreact": ROOM,
+    "messages.answer": ROOM,
+    "messages.post_files": ROOM,
+    "uploads.store": ROOM,
+    "uploads.drop": OWN,
+    "uploads.file": ROOM,
+    "uploads.thumbnail": ROOM,
     "rooms.browse": Door("browse_rooms", refusal=FORBIDDEN),
     "rooms.new": Door("create_room", refusal=FORBIDDEN),
     "rooms.create": Door("create_room", refusal=FORBIDDEN),
@@ -157,30 +182,100 @@ DOORS: dict[str, Door] = {
     # files, and whether it is up
     "health.up": ANYBODY,
     "health.health": ANYBODY,
+    "health.metrics": SCRAPER,
     "pages.static_file": ANYBODY,
     "pages.service_worker": ANYBODY,
     "pages.manifest": ANYBODY,
+    # what programs may ask for
+    "reference.index": PERSON,
 }
 API: dict[str, str] = {
     "api.sign_up": "nothing",
     "api.sign_in": "nothing",
     "api.health": "nothing",
     "api.server_info": "nothing",
+    "api.openapi": "nothing",
     "api.me": "token",
     "api.sign_out": "token",
+    "api.user": "token",
+    "api.channels": "token",
+    "api.channel": "token",
+    "api.create_channel": "token",
+    "api.join_channel": "token",
+    "api.leave_channel": "token",
+    "api.leave_channel_by_post": "token",
+    "api.members": "token",
+    "api.mark_as_read": "token",
+    "api.direct_channels": "token",
+    "api.direct_conversations": "token",
+    "api.start_conversation": "token",
+    "api.direct_history": "token",
+    "api.write_direct": "token",
+    "api.write_to_user": "token",
+    "api.messages": "token",
+    "api.message": "token",
+    "api.answer": "token",
+    "api.post_message": "token",
+    "api.post_to_channel": "token",
+    "api.edit_message": "token",
+    "api.delete_message": "token",
+    "api.react": "token",
+    "api.unreact": "token",
+    "api.search_house": "token",
+    "api.search_users": "token",
     "api.users": "manage_people",
+    "api.health_detailed": "admin_panel",
+    "api.metrics": "admin_panel",
+    "api.security_metrics": "admin_panel",
+    "api.security_alerts": "admin_panel",
     "api.audit_log": "read_audit_log",
     "api.all_settings": "change_settings",
     "api.set_settings": "change_settings",
     "api.lockdown": "lock_down",
     "api.start_lockdown": "lock_down",
     "api.lift_lockdown": "lock_down",
+    "api.backups": "make_backups",
+    "api.create_backup": "make_backups",
+    "api.verify_backup": "make_backups",
+    "api.test_restore_backup": "make_backups",
+    "api.bots": "make_bots",
+    "api.create_bot": "make_bots",
+    "api.bot": "make_bots",
+    "api.change_bot": "make_bots",
+    "api.delete_bot": "make_bots",
+    "api.bot_status": "make_bots",
+    "api.activate_bot": "make_bots",
+    "api.deactivate_bot": "make_bots",
+    "api.regenerate_secret": "make_bots",
+    "api.webhook": "nothing",
     "api.lock": "manage_people",
     "api.unlock": "manage_people",
     "api.reset": "manage_people",
+    "api.post_media": "token",
+    "api.upload": "token",
+    "api.upload_thumbnail": "token",
 }
+OF_OTHERS = {"bot": FORBIDDEN, "guest": FORBIDDEN, "member": NOT_FOUND, "admin": NOT_FOUND}
+IN_PUBLIC_ROOM: dict[str, dict[str, int]] = {
+    "api.edit_message": OF_OTHERS,
+    "api.delete_message": OF_OTHERS,
+    "api.message": {"member": NOT_FOUND, "admin": NOT_FOUND},
+    "api.answer": {"bot": FORBIDDEN, "member": NOT_FOUND, "admin": NOT_FOUND},
+    "api.react": {"member": NOT_FOUND, "admin": NOT_FOUND},
+    "api.unreact": {"member": NOT_FOUND, "admin": NOT_FOUND},
+    "api.create_channel": {"guest": FORBIDDEN},
+    "api.join_channel": {"bot": FORBIDDEN},
+    "api.members": {"member": FORBIDDEN, "admin": FORBIDDEN},
+    "api.mark_as_read": {"bot": CONFLICT, "member": FORBIDDEN, "admin": FORBIDDEN},
+}
+"""Who is refused by the rules of rooms in one of Cleo's, in which the guest is and nobody else of those who ask."""
 EVENTS_NEED: dict[str, str] = {
     "message:send": "member",
+    "message:edit": "author",
+    "message:delete": "author",
+    "message:react": "member",
+    "message:unreact": "member",
+    "message:answer": "member, no bot",
     "message:history": "member",
     "message:changes": "member",
     "room:read": "member",
@@ -188,6 +283,10 @@ EVENTS_NEED: dict[str, str] = {
     "typing:start": "member",
     "typing:stop": "member",
 }
+SIDE_EFFECTS = {"api_reads", "api_tokens", "audit_logs"}
+"""Tables in which a request with a token leaves its trace, also where the token is refused."""
+TRACES = SIDE_EFFECTS | {"audit_chain", "users"}
+"""The same where the token is good for it, and what it asks for is refused; of people, when they were last here."""
 PEOPLE = {"ada": "admin", "ben": "member", "gus": "guest"}
 WERE_INSIDE = ["locked", "pending", "erased"]
 OUTSIDERS = ["stranger", *WERE_INSIDE, "bot"]
@@ -251,7 +350,7 @@ def test_every_route_every_address_and_every_event_is_in_the_table(house: House)
     assert set(API) == set(ENDPOINTS)
     assert set(EVENTS_NEED) == set(EVENTS)
     rights = {door.needs for door in DOORS.values()} | set(API.values())
-    assert rights - set(HOUSE["admin"].split()) == {"nothing", "person", "own", "room", "token"}
+    assert rights - set(HOUSE["admin"].split()) == {"nothing", "scraper", "person", "own", "room", "token"}
 
 
 # What is sent
@@ -306,6 +405,7 @@ def test_only_those_of_the_table_change_anything(endpoint: str, cast_folder: Pat
 # What is looked at
 
 PAGES: dict[str, Callable[[House], str]] = {
+    "reference.index": lambda house: "/api/docs",
     "accounts.me": lambda house: "/me",
     "accounts.confirm": lambda house: "/confirm",
     "accounts.second_factor": lambda house: "/me/two-factor",
@@ -316,14 +416,20 @@ PAGES: dict[str, Callable[[House], str]] = {
     "admin.people": lambda house: "/admin/people",
     "admin.person": lambda house: f"/admin/people/{house.id_of('ben')}",
     "admin.tokens": lambda house: "/admin/tokens",
+    "admin.bots": lambda house: "/admin/bots",
+    "admin.bot": lambda house: f"/admin/bots/{a_bot(house)}",
     "admin.audit_log": lambda house: "/admin/audit",
     "admin.settings": lambda house: "/admin/settings",
     "admin.lockdown": lambda house: "/admin/lockdown",
     "messages.index": lambda house: "/",
     "messages.sidebar_state": lambda house: "/sidebar",
+    "messages.search": lambda house: "/search?q=hello",
     "messages.conversation": lambda house: f"/rooms/{house.room('ben')}",
     "messages.history": lambda house: f"/rooms/{house.room('ben')}/messages",
     "messages.changes": lambda house: f"/rooms/{house.room('ben')}/changes",
+    "messages.about": lambda house: f"/messages/{message_of(house, 'ben')}",
+    "uploads.file": lambda house: shared_file(house, house.room("ben")).url,
+    "uploads.thumbnail": lambda house: str(shared_file(house, house.room("ben")).thumbnail_url),
     "rooms.browse": lambda house: "/rooms",
     "rooms.new": lambda house: "/rooms/new",
     "rooms.people": lambda house: "/people",
@@ -333,7 +439,7 @@ PAGES: dict[str, Callable[[House], str]] = {
 
 def test_every_page_that_is_not_for_anybody_is_looked_at(house: House) -> None:
     asked = {rule.endpoint for rule in house.app.url_map.iter_rules() if "GET" in (rule.methods or ())}
-    assert set(PAGES) == {name for name in asked & set(DOORS) if DOORS[name] != ANYBODY}
+    assert set(PAGES) == {name for name in asked & set(DOORS) if DOORS[name] not in (ANYBODY, SCRAPER)}
 
 
 @pytest.mark.parametrize("endpoint", sorted(PAGES))
@@ -358,6 +464,18 @@ def test_only_those_of_the_table_see_anything(endpoint: str, house: House) -> No
             assert reply.status_code == 200, name
 
 
+@pytest.mark.parametrize("kind", [*OUTSIDERS, *PEOPLE])
+def test_what_is_for_scrapers_is_there_for_nobody_in_a_browser(kind: str, house: House) -> None:
+    paths = [str(rule) for rule in house.app.url_map.iter_rules() if DOORS.get(rule.endpoint) == SCRAPER]
+    assert paths == ["/metrics"]
+    with with_outsider(house, kind) if kind in OUTSIDERS else nullcontext((house.client(kind), {})) as who:
+        browser, headers = who
+        page = browser.get("/metrics", headers=headers)
+        script = browser.get("/metrics", headers={"Accept": "application/json", **headers})
+    assert page.status_code == NOT_FOUND
+    assert (script.status_code, script.json["code"]) == (NOT_FOUND, "not_found")
+
+
 # Programs
 
 BODIES: dict[str, Any] = {
@@ -365,6 +483,17 @@ BODIES: dict[str, Any] = {
     "api.sign_up": {"username": "nora", "password": PASSWORD, "password_confirmation": PASSWORD},
     "api.set_settings": {"house_name": "Our house"},
     "api.start_lockdown": {"kind": "users"},
+    "api.create_channel": {"name": "Another room"},
+    "api.start_conversation": {"username": "cleo"},
+    "api.post_message": {"message": "hi"},
+    "api.post_to_channel": {"message": "hi"},
+    "api.write_direct": {"message": "hi"},
+    "api.write_to_user": {"message": "hi"},
+    "api.edit_message": {"message": "hello"},
+    "api.answer": {"action_id": "ack"},
+    "api.create_bot": {"bot": {"name": "Lights"}},
+    "api.change_bot": {"bot": {"description": "In the hall"}},
+    "api.webhook": CALL,
 }
 
 
@@ -385,27 +514,35 @@ def program_of(house: House, kind: str) -> Program:
 def test_only_those_of_the_table_get_an_answer(endpoint: str, house: House) -> None:
     house.act(settings.change, Actor.operator(), settings.SIGN_UP_OPEN, True)
     needs, found = API[endpoint], ENDPOINTS[endpoint]
-    path = found.path.replace("<int:user_id>", str(house.id_of("cleo")))
     for kind in ("stranger", "locked", "pending", "erased", "bot", "guest", "member", "admin"):
         program = program_of(house, kind)
         with with_outsider(house, kind) if kind in WERE_INSIDE else nullcontext():
+            path, headers = address_of(house, found.path)
             before = everything_in(house)
             body = BODIES.get(endpoint)
             if endpoint == "api.sign_up":
                 body = {**BODIES[endpoint], "username": f"nora_{kind}"}
-            reply = program.ask(found.method, path, json=body)
+            if endpoint == "api.create_channel":
+                body = {"name": f"Room of {kind}"}
+            query = "?q=open" if "search" in path else ""
+            sent = picture() if found.takes_files and body is None else {"json": body}
+            reply = program.ask(found.method, path + query, headers=headers, **sent)
             if needs == "nothing":
                 assert reply.status_code in (200, 201), kind
             elif kind in OUTSIDERS and kind != "bot":
                 assert (reply.status_code, reply.json["code"]) == (401, "unauthenticated"), kind
                 assert everything_in(house) == before, kind
             elif needs == "token" or needs in HOUSE[kind].split():
-                assert reply.status_code == 200, (kind, reply.text)
+                refusal = IN_PUBLIC_ROOM.get(endpoint, {}).get(kind)
+                if refusal is None:
+                    assert reply.status_code in (200, 201, 202), (kind, reply.text)
+                else:
+                    assert reply.status_code == refusal, (kind, reply.text)
+                    assert changed(before, everything_in(house)) <= TRACES, kind
             else:
                 assert (reply.status_code, reply.json["code"]) == (403, "scope_needed"), kind
-                assert changed(before, everything_in(house)) <= {"api_reads", "api_tokens", "audit_logs"}, (
-                    kind
-                )
+                assert changed(before, everything_in(house)) <= SIDE_EFFECTS, kind
+    after_jobs(house)
 
 
 def changed(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> set[str]:
@@ -420,11 +557,11 @@ def changed(before: dict[str, list[Any]], after: dict[str, list[Any]]) -> set[st
 @pytest.mark.parametrize("event", sorted(EVENTS_NEED))
 def test_only_those_of_the_table_are_heard(event: str, house: House) -> None:
     room = house.room("cleo", name="Plans", kind=RoomKind.PRIVATE)
-    house.say("cleo", room, "Who is there?")
+    message = message_in(house, room)
     outside = "ok" if EVENTS_NEED[event] == "person" else "not_found"
     expected = {
         "member of the room": "ok",
-        "bot in the room": "ok",
+        "bot in the room": "forbidden" if EVENTS_NEED[event] in ("author", "member, no bot") else "ok",
         "admin": outside,
         "member": outside,
         "guest": outside,
@@ -436,9 +573,12 @@ def test_only_those_of_the_table_are_heard(event: str, house: House) -> None:
         socket = listener(house, kind, room)
         with with_outsider(house, kind) if kind in WERE_INSIDE else nullcontext():
             before = everything_in(house)
-            answers[kind] = answer_to(house, socket, event, room, f"doors-{number:04d}")
+            said = {"room_id": room, "client_id": f"doors-{number:04d}", "message_id": message}
+            answers[kind] = answer_to(house, socket, event, said)
             if answers[kind] != "ok":
-                assert changed(before, everything_in(house)) <= {"api_tokens", "audit_logs"}, kind
+                # That a program tried is written down.
+                noted = {"api_tokens", "audit_logs", "audit_chain"}
+                assert changed(before, everything_in(house)) <= noted, kind
     assert answers == expected
 
 
@@ -465,11 +605,11 @@ def listener(house: House, kind: str, room: int) -> LiveSocket | None:
     return LiveSocket(f"of-{kind}", person.id, device, Role(person.role))
 
 
-def answer_to(house: House, socket: LiveSocket | None, event: str, room: int, client_id: str) -> str:
+def answer_to(house: House, socket: LiveSocket | None, event: str, said: dict[str, Any]) -> str:
     """Return "ok", or the code with which the event was refused."""
-    said = ({"room_id": room, "body": "hi", "client_id": client_id, "seq": 1, "after": 0},)
+    fields = {"body": "hi", "seq": 1, "after": 0, "emoji": "👍", "action_id": "ack", **said}
     with house.app.test_request_context():
         if socket is not None:
             house.app.extensions["homechat_live_sockets"].add(socket, at_most=1)
-        reply = dispatch(Sender(socket.sid if socket else "of-nobody", "", ""), event, said)
+        reply = dispatch(Sender(socket.sid if socket else "of-nobody", "", ""), event, (fields,))
     return "ok" if reply["ok"] else str(reply["code"])

@@ -16,6 +16,22 @@ def test_a_chunked_body_is_refused_rather_than_lost(client):
     assert client.post("/echo", data=b"hello").json == {"bytes": 5}
 
 
+@pytest.mark.parametrize("path", ["/api/v1/messages", "/chat/api/v1/messages"])
+def test_programs_are_refused_in_json_even_before_flask(tmp_path, path):
+    settings = settings_for(tmp_path, public_url="https://chat.example/chat", request_bytes=65_536)
+    client = make_app(settings).test_client()
+    for status, code, sent in (
+        (411, "length_required", {"headers": {"Transfer-Encoding": "chunked"}}),
+        (413, "too_large", {"data": b"x" * 65_537}),
+        (400, "malformed", {"environ_overrides": {"CONTENT_LENGTH": "many"}}),
+        (400, "malformed", {"data": {f"field{number}": "x" for number in range(1002)}}),
+    ):
+        reply = client.post(path, **sent)
+        assert (reply.status_code, reply.mimetype, reply.json["code"]) == (status, "application/json", code)
+        assert set(reply.json) == {"error", "code"}
+        assert client.post("/echo", **sent).mimetype == "text/plain"
+
+
 def test_without_a_trusted_proxy_forwarded_headers_are_ignored(client):
     reply = client.get("/who", headers={"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"})
     assert reply.json == {"address": "127.0.0.1", "secure": False}

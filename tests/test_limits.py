@@ -31,6 +31,7 @@ PROMISED = {
     "sign_up": (5, 60),
     "read": (120, 60),
     "history": (240, 60),
+    "search": (30, 60),
     "joins": (30, 60),
     "invites": (20, 3600),
     "socket_events": (600, 60),

@@ -31,6 +31,9 @@ from homechat.errors import Forbidden, Invalid, LockedDown, StepUpNeeded
 from homechat.household.invitations import invite
 from homechat.household.models import Invitation
 from homechat.lockdown import InForce, Kind, Lockdown
+from homechat.messages.action_cards import ActionCard
+from homechat.messages.actions import send_message
+from homechat.messages.models import Message
 from homechat.operations.lockdown import Outcome, lift, sign_everybody_out, start, status
 from homechat.realtime.live_sockets import LiveSocket
 from homechat.realtime.revocation import current_epoch
@@ -70,6 +73,23 @@ def untouched(house: House, *besides: str) -> dict[str, list[Any]]:
     return {name: rows for name, rows in everything_in(house).items() if name not in left_out}
 
 
+def own_message(house: House, name: str) -> int:
+    """Return the first message of somebody's, written now if there is none."""
+    with house.rows() as session:
+        query = sa.select(Message.id).where(Message.author_id == house.id_of(name)).order_by(Message.id)
+        found: int | None = session.scalar(query)
+    if found is None:
+        house.say(name, house.home().id, "hello")
+        return own_message(house, name)
+    return found
+
+
+def asking_message(house: House, name: str) -> int:
+    """Have somebody ask in home whether everybody has seen it, and return the message's id."""
+    asked = {"room_id": house.home().id, "body": "Seen?", "client_id": "asking-0001"}
+    return house.act(send_message, house.actor(name), **asked, card=ActionCard(ack_required=True)).id
+
+
 def sent_by(house: House, name: str, event: str) -> dict[str, Any]:
     """Send an event over a socket of somebody's that is already connected, and return its ack."""
     actor = fresh(house, name)
@@ -77,7 +97,9 @@ def sent_by(house: House, name: str, event: str) -> dict[str, Any]:
     socket = LiveSocket(f"of-{name}", actor.person_id, actor.session_id, house.actor(name).role or Role.GUEST)
     house.app.extensions["homechat_live_sockets"].add(socket, at_most=100)
     room = house.home().id
-    data = {"room_id": room, "body": "hi", "client_id": f"lockdown-{name}", "seq": 1, "after": 0}
+    message = asking_message(house, "cleo") if event == "message:answer" else own_message(house, name)
+    about = {"message_id": message, "emoji": "👍", "action_id": "ack"}
+    data = {"room_id": room, "body": "hi", "client_id": f"lockdown-{name}", "seq": 1, "after": 0, **about}
     with house.app.test_request_context():
         ack = dispatch(Sender(socket.sid, "", ""), event, (data,))
     house.app.extensions["homechat_live_sockets"].remove(socket.sid)

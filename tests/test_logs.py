@@ -8,6 +8,7 @@ import pytest
 from flask import g, request
 
 from homechat import logs
+from homechat.request_counts import RequestCounts
 from tests.small_app import add, make_app, settings_for
 
 SECRETS = ("hunter2-password", "cookie-canary", "bearer-canary", "query-canary", "body-canary")
@@ -167,7 +168,7 @@ def test_a_crash_is_written_with_its_place_but_without_what_the_database_was_tol
 
 def test_a_break_outside_flask_is_answered_and_written(app, lines, tmp_path):
     read = lines(settings_for(tmp_path))
-    log = logs.RequestLog(lambda environ, start_response: 1 // 0, settings_for(tmp_path))
+    log = logs.RequestLog(lambda environ, start_response: 1 // 0, settings_for(tmp_path), RequestCounts())
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/x", "REMOTE_ADDR": "192.0.2.1"}
     started = []
     body = log(environ, lambda status, headers: started.append((status, dict(headers))))

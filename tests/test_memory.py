@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,12 +17,13 @@ from tests.conftest import GENEROUS_LIMITS
 from tests.devices import MakeDevice, devices, live_people, wait_until
 from tests.house import House, copy_house
 from tests.raw_socket import RawSocket
-from tests.server_process import ServerProcess
+from tests.server_process import ROOT, ServerProcess
 from tests.talkers import Talker
 
 IDLE_MEGABYTES = 120
 BUSY_MEGABYTES = 160
 SIGN_INS = 40
+CLIENTS_NEED = {"aiohttp", "requests", "websocket"}
 
 
 @pytest.fixture(params=["eventlet", "threading"])
@@ -47,6 +51,24 @@ def megabytes(server: ServerProcess) -> int:
     found = re.search(r"^VmRSS:\s+(\d+) kB", status, re.MULTILINE)
     assert found
     return int(found[1]) // 1024
+
+
+def test_what_only_clients_of_socket_io_need_is_not_loaded_with_it() -> None:
+    assert all(find_spec(name) for name in CLIENTS_NEED)  # Guard: they could be.
+    code = (
+        "import sys; from homechat import server; server._import_socketio(); import homechat.serving.threads;"
+        f"print(*{CLIENTS_NEED} & set(sys.modules)); import requests"  # It is there for who asks for it.
+    )
+    asked = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert asked.stdout.split() == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs /proc")
+def test_nor_does_anything_else_load_it_in_a_server(server: ServerProcess) -> None:
+    assert server.process is not None
+    loaded = Path(f"/proc/{server.process.pid}/maps").read_text()
+    assert "/markupsafe/" in loaded  # Guard: a package with a part in C is seen here.
+    assert "/aiohttp/" not in loaded
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")

@@ -27,36 +27,60 @@ from homechat.accounts.proof_models import (
     SignInFailures,
     TotpSecret,
 )
-from homechat.accounts.token_models import ApiReads, ApiToken
+from homechat.accounts.token_models import ApiReads, ApiToken, KeptAnswer
 from homechat.actor import Actor, Role
 from homechat.audit import Action
+from homechat.bots.models import Bot, WebhookDelivery
 from homechat.database import Base, transaction
 from homechat.household.founding import create_person_from_shell
 from homechat.household.invitations import invite
 from homechat.household.models import Newcomer
 from homechat.lockdown import Kind, Lockdown
-from homechat.messages.actions import mark_read
+from homechat.messages.action_cards import ActionCard, CardAction
+from homechat.messages.actions import mark_read, send_message
+from homechat.messages.answering import answer_card
+from homechat.messages.reactions import react
 from homechat.realtime import presence
 from homechat.realtime.live_sockets import LiveSocket
 from homechat.security.policy import RoomKind
 from tests.conftest import close
+from tests.corpus import encoded
 from tests.house import PASSWORD, House
+from tests.sharing import send, share
 
 # What a step down cannot keep, by the revision that is undone. Anything else that is lost is a failure.
 LOCKS = (
     "devices totp_secrets recovery_codes passkeys challenges sign_in_failures reset_links newcomers lockdowns"
 )
+# What FTS5 keeps for its table; how it divides the words among the last two is its own affair.
+INDEX_ON_SQLITE = [f"message_words_{shadow}" for shadow in ("content", "config", "data", "idx")]
 LOST: dict[str, set[str]] = {
     "0001": {table.name for table in Base.metadata.sorted_tables},
     "0002": {"audit_chain", "security_epoch"},
     "0003": {*LOCKS.split(), "api_tokens", "api_reads"},
+    "0005": {"message_reactions"},
+    "0006": {"message_words", *INDEX_ON_SQLITE},
+    "0007": {"uploads"},
+    "0008": {"idempotency_keys"},
+    "0009": {"bots", "webhook_deliveries"},
+    "0010": {"message_answers"},
 }
 LOST_COLUMNS = {
     "0003": {"login_sessions.proved_at", "login_sessions.device_id", "users.two_factor_since"},
     "0004": {"api_tokens.device_id"},
+    "0010": {f"webhook_deliveries.{column}" for column in ("kind", "action_id", "person_id")},
 }
 # A step up gives the others of them back; these begin anew.
-BEGIN_ANEW = {"0002": {"security_epoch"}, "0003": LOST["0003"]}
+BEGIN_ANEW = {
+    "0002": {"security_epoch"},
+    "0003": LOST["0003"],
+    "0005": LOST["0005"],
+    "0006": {*INDEX_ON_SQLITE[2:]},
+    "0007": LOST["0007"],
+    "0008": LOST["0008"],
+    "0009": LOST["0009"],
+    "0010": LOST["0010"],
+}
 
 REVISIONS = [script.revision for script in ScriptDirectory(str(paths.MIGRATIONS)).walk_revisions()]
 NEWEST = REVISIONS[0]
@@ -89,12 +113,15 @@ def lived_in(empty: House) -> House:
         for number in range(3):
             empty.say("ben", room, f"**Message** {number} 🦦 ' \" \\ %s :x")
     act(mark_read, empty.actor("cleo"), room_id=garden, seq=2)
+    act(react, empty.actor("cleo"), message_id=1, emoji="🦦")
     act(invite, empty.actor("ada"), role=Role.GUEST, room_ids=[kitchen], note="for Nora")
     with empty.app.app_context():
         presence.register_process()
         person = empty.id_of("ben")
         presence.opened(LiveSocket("socket-1", person, session_id=1, role=Role.MEMBER))
     _put_locks_on(empty)
+    _let_machines_in(empty, garden)
+    send(empty, "ben", garden, share(empty, "ben", garden, "otter.png", encoded("PNG")))
     assert all(contents(empty).values()), "every table must hold something, or these tests show little"
     return empty
 
@@ -123,6 +150,20 @@ def _put_locks_on(house: House) -> None:
         )
         session.flush()
         session.add(ApiReads(token_id=token.id, address="192.0.2.7", hour=clock.now()))
+        session.add(KeptAnswer(token_id=token.id, key_digest="k" * 64, request_digest="r" * 64))
+
+
+def _let_machines_in(house: House, room: int) -> None:
+    """Have a bot be told of a message, and a question of a program be answered."""
+    gus, ben = house.id_of("gus"), house.id_of("ben")
+    with house.rows() as session, transaction():
+        session.add(Bot(id=1, user_id=gus, owner_id=ben, webhook_id="w" * 20, sealed_secret="sealed"))
+        session.flush()
+        session.add(WebhookDelivery(uuid="u" * 36, bot_id=1, message_id=1))
+    card = ActionCard(actions=(CardAction("yes", "Yes"),))
+    more = {"room_id": room, "body": "Tea?", "client_id": "asked-0001", "card": card}
+    asked = house.act(send_message, house.actor("ben"), **more).id
+    house.act(answer_card, house.actor("cleo"), message_id=asked, action_id="yes")
 
 
 def upgrade(house: House, revision: str = "head", folder: Path = paths.MIGRATIONS) -> None:
@@ -313,7 +354,7 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(
             "op.execute('INSERT INTO half (id) VALUES (1)')",
             "op.add_column('rooms', sa.Column('half', sa.Integer()))",
             "op.execute(\"UPDATE users SET display_name = 'half'\")",
-            "op.execute('DELETE FROM messages')",
+            "op.execute('DELETE FROM message_reactions')",
             "op.execute('SELECT * FROM there_is_no_such_table')",
         ]
     )

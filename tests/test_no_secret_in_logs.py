@@ -14,6 +14,7 @@ import requests
 from homechat.security.tokens import new_token
 from tests import secrets_used
 from tests.house import PASSWORD, House
+from tests.no_secret_in_logs import LEAKED
 from tests.packaging.checkout import ROOT
 from tests.server_process import ServerProcess
 from tests.talkers import Talker
@@ -124,7 +125,7 @@ def run_pytest(tmp_path: Path, code: str, *options: str) -> subprocess.Completed
 def test_a_run_fails_when_a_secret_was_logged(tmp_path: Path, code: str) -> None:
     done = run_pytest(tmp_path, code)
 
-    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert done.returncode == LEAKED
     assert "1 passed" in done.stdout, "guard: it is not the test that fails"
     assert "FAILED a secret was logged" in done.stdout
     summary = done.stdout.split("logs were looked through")[1]
@@ -137,9 +138,18 @@ def test_it_fails_over_several_workers_too(tmp_path: Path) -> None:
 
     done = run_pytest(tmp_path, LOGGED["in the log of a server"] + more, "-n", "2")
 
-    assert done.returncode == pytest.ExitCode.TESTS_FAILED
+    assert done.returncode == LEAKED
     assert "2 passed" in done.stdout
     assert "FAILED a secret was logged" in done.stdout
+
+
+def test_a_failed_test_beside_it_does_not_hide_it(tmp_path: Path) -> None:
+    more = "\ndef test_that_fails():\n    assert False\n"
+
+    done = run_pytest(tmp_path, LOGGED["in the log of a server"] + more)
+
+    assert done.returncode == LEAKED, "such a run is not tried again"
+    assert "1 failed, 1 passed" in done.stdout
 
 
 def test_a_run_without_a_secret_in_its_logs_passes_and_says_what_was_read(tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ from homechat.api.endpoints import ENDPOINTS, Who
 from homechat.database import transaction
 from homechat.doors.events import EVENTS, Sender, dispatch
 from homechat.doors.people import PUBLIC_ENDPOINTS
+from homechat.messages.action_cards import ActionCard
+from homechat.messages.actions import send_message
 from homechat.realtime.live_sockets import LiveSocket
 from homechat.rooms.models import Membership
 from homechat.security.policy import (
@@ -39,8 +41,8 @@ from tests.house import House, copy_house
 HOUSE = {
     "admin": "browse_rooms create_room start_direct meet_everyone write_to_guests invite invite_admin "
     "manage_invitations approve change_roles manage_people change_settings make_tokens manage_tokens "
-    "read_audit_log lock_down admin_panel",
-    "member": "browse_rooms create_room start_direct meet_everyone make_tokens",
+    "make_bots manage_bots read_audit_log lock_down make_backups admin_panel",
+    "member": "browse_rooms create_room start_direct meet_everyone make_tokens make_bots",
     "guest": "start_direct",
     "bot": "",
 }
@@ -50,50 +52,50 @@ ROOMS = {
         "admin": "see join rename archive remove name_owners",
         "member": "see join",
         "guest": "",
-        "bot": "",
+        "bot": "see read post",
     },
     ("public", "member"): {
-        "admin": "see read post leave add rename archive remove name_owners",
-        "member": "see read post leave add",
-        "guest": "see read post leave",
+        "admin": "see read post answer delete_others leave add rename archive remove name_owners",
+        "member": "see read post answer leave add",
+        "guest": "see read post answer leave",
         "bot": "see read post leave",
     },
     ("public", "owner"): {
-        "admin": "see read post leave add rename archive remove name_owners",
-        "member": "see read post leave add rename archive remove name_owners",
-        "guest": "see read post leave",
+        "admin": "see read post answer delete_others leave add rename archive remove name_owners",
+        "member": "see read post answer delete_others leave add rename archive remove name_owners",
+        "guest": "see read post answer leave",
         "bot": "see read post leave",
     },
     ("private", "outside"): {"admin": "", "member": "", "guest": "", "bot": ""},
     ("private", "member"): {
-        "admin": "see read post leave add",
-        "member": "see read post leave add",
-        "guest": "see read post leave",
+        "admin": "see read post answer leave add",
+        "member": "see read post answer leave add",
+        "guest": "see read post answer leave",
         "bot": "see read post leave",
     },
     ("private", "owner"): {
-        "admin": "see read post leave add rename archive remove name_owners",
-        "member": "see read post leave add rename archive remove name_owners",
-        "guest": "see read post leave",
+        "admin": "see read post answer delete_others leave add rename archive remove name_owners",
+        "member": "see read post answer delete_others leave add rename archive remove name_owners",
+        "guest": "see read post answer leave",
         "bot": "see read post leave",
     },
     ("direct", "outside"): {"admin": "", "member": "", "guest": "", "bot": ""},
     ("direct", "member"): {
-        "admin": "see read post",
-        "member": "see read post",
-        "guest": "see read post",
+        "admin": "see read post answer",
+        "member": "see read post answer",
+        "guest": "see read post answer",
         "bot": "see read post",
     },
     ("home", "outside"): {
         "admin": "see join rename remove",
         "member": "see join",
         "guest": "",
-        "bot": "",
+        "bot": "see read post",
     },
     ("home", "member"): {
-        "admin": "see read post add rename remove",
-        "member": "see read post add",
-        "guest": "see read post leave",
+        "admin": "see read post answer delete_others add rename remove",
+        "member": "see read post answer add",
+        "guest": "see read post answer leave",
         "bot": "see read post leave",
     },
 }
@@ -342,7 +344,9 @@ def test_a_view_that_nobody_thought_about_is_closed(house: House) -> None:
 @pytest.mark.parametrize("event", sorted(EVENTS))
 def test_every_event_refuses_whoever_is_not_signed_in(house: House, event: str) -> None:
     room = house.home().id
-    args = ({"room_id": room, "body": "hi", "client_id": "policy-0001", "seq": 1, "after": 0},)
+    asked = {"room_id": room, "body": "hi", "client_id": "policy-0001"}
+    message = house.act(send_message, house.actor("ben"), **asked, card=ActionCard(ack_required=True)).id
+    args = ({**asked, "seq": 1, "after": 0, "message_id": message, "emoji": "👍", "action_id": "ack"},)
     token = house.act(sessions.open_session, house.actor("ben"), house.person("ben"))
     with house.app.test_request_context():
         row = sessions.find_session(token)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,13 @@ from homechat.messages.actions import mark_read, send_message
 from homechat.messages.history import changes_after, page_before
 from homechat.messages.models import Message
 from homechat.messages.sidebar import sidebar
+from homechat.operations.alerts import alerts
+from homechat.operations.checks import Status, checks
+from homechat.operations.totals import totals
 from homechat.rooms.actions import start_direct
 from homechat.rooms.models import Room
 from homechat.security.policy import RoomKind
+from tests.api_client import program_of
 from tests.conftest import GENEROUS_LIMITS, close
 from tests.house import PASSWORD, House
 from tests.postgres import empty_house, move_in
@@ -95,7 +100,16 @@ def test_pages_work(house: House) -> None:
     taken = house.client("cleo").post("/rooms/new", {"name": "kitchen"})
     assert taken.status_code == 409
     assert "A room of that name is already here." in taken.text
-    for path in (made.location, f"{made.location}/details", "/", "/rooms", "/people", "/me", "/sidebar"):
+    for path in (
+        made.location,
+        f"{made.location}/details",
+        "/",
+        "/rooms",
+        "/people",
+        "/me",
+        "/sidebar",
+        "/search?q=kitchen",
+    ):
         assert browser.get(path).status_code == 200
     for path in (f"/rooms/{10**17}", f"/rooms/{2**31}", f"/rooms/{2**63}"):
         assert browser.get(path).status_code == 404
@@ -215,3 +229,52 @@ def test_a_real_server_over_postgresql_loses_nothing_when_it_is_killed(
         assert [message["body"] for message in history["messages"]] == ["before the power cut"]
         assert run_flask(folder, "audit", "verify", env=env).stdout == "The audit log is whole.\n"
         assert server.stop() == 0
+
+
+@pytest.mark.api
+def test_programs_list_rooms_and_read_page_by_page(house: House) -> None:
+    room = house.room("ben", "cleo", name="Garden", from_arrival=True)
+    for program, text in ((program_of(house, "ben"), "one"), (program_of(house, "cleo"), "two")):
+        sent = program.post(
+            "/messages", {"message": text, "room": "garden", "title": "Door", "sender": "Bell"}
+        )
+        assert sent.json["message"]["title"] == "Door", sent.text
+    mine, bot = program_of(house, "ben"), program_of(house, "ben", as_bot=True)
+    assert mine.post("/messages", {"message": "rain", "room": "Weather"}).status_code == 200
+
+    listed = {it["name"]: it["unread_count"] for it in mine.get("/channels").json["channels"]}
+    assert listed == {"home": 0, "Garden": 1, "Weather": 0}
+    assert [it["content"] for it in mine.get("/messages?limit=2").json["messages"]] == ["rain", "two"]
+    assert [it["content"] for it in mine.get("/messages?after=0&limit=2").json["messages"]] == ["two", "one"]
+    first = mine.get(f"/messages?channel_id={room}").json["oldest_id"]
+    assert [it["content"] for it in mine.get(f"/messages?channel=Garden&after={first}").json["messages"]] == [
+        "two"
+    ]
+    assert [it["content"] for it in bot.get("/messages?channel=weather").json["messages"]] == ["rain"]
+    assert bot.get(f"/users/{house.id_of('cleo')}").status_code == 200
+    (line,) = house.act(sidebar, house.id_of("cleo"), room_id=room)
+    assert line.last_message is not None
+    assert line.last_message.preview == "Door: two"
+
+
+def test_checks_alerts_and_numbers_are_asked_of_it_as_well(house: House) -> None:
+    ada = house.actor("ada")
+    house.say("ben", house.home().id, "Hello")
+    house.act(audit.check, ada)
+
+    found = house.act(checks, ada)
+    seen = house.act(totals, ada)
+
+    assert {name: found[name].status for name in ("database", "migrations", "audit_chain")} == {
+        "database": Status.PASS,
+        "migrations": Status.PASS,
+        "audit_chain": Status.PASS,
+    }
+    assert found["database"].message.startswith("PostgreSQL answers")
+    assert (seen.database, seen.people["active"], seen.files) == ("postgresql", 3, 0)
+    assert seen.messages >= 1
+    assert seen.database_bytes > 1_000_000
+    for address in ("192.0.2.7", "2001:db8::1"):
+        for _number in range(11):
+            house.act(audit.record, replace(ada, address=address), Action.LOGIN_FAILED)
+    assert [alert.code for alert in house.act(alerts, ada)].count("failed_sign_ins") == 2

@@ -253,6 +253,17 @@ def test_a_page_that_is_shown_for_the_first_time_is_already_compiled(tmp_path):
     assert subprocess.run(run, cwd=ROOT, env=environment(tmp_path / "data"), check=False).returncode == 0
 
 
+def test_the_garbage_collector_passes_over_what_was_there_from_the_start(tmp_path):
+    prepare_house(tmp_path / "data")
+    code = (
+        "import gc, sys; from homechat.config import load; from homechat.serving import lifecycle; "
+        "house = lifecycle.open_house(load(), async_mode='threading'); "
+        "sys.exit(not (gc.get_freeze_count() > 100_000 and len(gc.get_objects()) < 1_000))"
+    )
+    run = [sys.executable, "-c", code]
+    assert subprocess.run(run, cwd=ROOT, env=environment(tmp_path / "data"), check=False).returncode == 0
+
+
 # Answering.
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import socketio
 import sqlalchemy as sa
 from socketio.exceptions import ConnectionError as Refused
 
@@ -18,15 +20,20 @@ from homechat.accounts.token_models import ApiToken
 from homechat.actor import Actor, Role
 from homechat.database import transaction
 from homechat.doors.events import EVENTS, Sender, dispatch
+from homechat.messages.action_cards import ActionCard
+from homechat.messages.actions import send_message
 from homechat.realtime.live_sockets import LiveSocket
 from homechat.security.policy import EVENT_SCOPES, SCOPES, Scope
 from tests.api_client import new_token
+from tests.conftest import close
 from tests.house import House
-from tests.talkers import Script, Talker
+from tests.server_process import ServerProcess
+from tests.talkers import LOG, WAIT_SECONDS, Script, Talker
 
 pytestmark = pytest.mark.sockets
 
 EVERYDAY = sorted(SCOPES[Role.MEMBER])
+COME_BACK_SECONDS = 60
 
 
 def test_a_script_hears_and_says_what_its_person_may(
@@ -146,6 +153,28 @@ def test_a_bot_goes_silent_with_its_owner(
     assert bot.ended.wait(2)
 
 
+# coming back
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+def test_the_python_client_comes_back_by_itself_when_the_server_does(end: str, server: ServerProcess) -> None:
+    house, greeted = House(server.data_dir), threading.Semaphore(0)
+    _row, token = new_token(house, "ben")
+    close(house)
+    client = socketio.Client(handle_sigint=False, reconnection_delay=0.2, logger=LOG, engineio_logger=LOG)
+    client.on("server:hello", lambda hello: greeted.release())
+    client.connect(server.url, headers={"Authorization": f"Bearer {token}"}, transports=["websocket"])
+    assert greeted.acquire(timeout=WAIT_SECONDS)
+    before = client.eio.ws
+
+    getattr(server, end)()
+    server.start()
+
+    assert greeted.acquire(timeout=COME_BACK_SECONDS)
+    client.disconnect()
+    before.shutdown()  # What the server has closed it leaves open.
+
+
 # each event anew
 
 
@@ -157,12 +186,15 @@ def test_every_event_says_which_scope_it_needs() -> None:
 @pytest.mark.parametrize("event", sorted(EVENTS))
 def test_an_event_needs_its_scope_and_no_other(house: House, event: str, scope: Scope) -> None:
     row, _token = new_token(house, "ada", scope)
-    args = ({"room_id": house.home().id, "body": "hi", "client_id": "scoped-0001", "seq": 1, "after": 0},)
+    room = house.home().id
+    asked = {"room_id": room, "body": "hi", "client_id": "scoped-0001"}
+    message = house.act(send_message, house.actor("ada"), **asked, card=ActionCard(ack_required=True)).id
+    fields = {**asked, "seq": 1, "after": 0, "message_id": message, "emoji": "👍", "action_id": "ack"}
 
     with house.app.test_request_context():
         socket = LiveSocket("of-a-script", row.user_id, None, Role.ADMIN, token_id=row.id)
         house.app.extensions["homechat_live_sockets"].add(socket, at_most=1)
-        ack = dispatch(Sender("of-a-script", "", ""), event, args)
+        ack = dispatch(Sender("of-a-script", "", ""), event, (fields,))
 
     assert ack["ok"] is (scope is EVENT_SCOPES[event])
     assert ack["ok"] or ack["code"] == "scope_needed"

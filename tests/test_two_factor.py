@@ -15,13 +15,14 @@ import pytest
 import sqlalchemy as sa
 
 from homechat import audit, clock, paths, settings
-from homechat.accounts import challenges, recovery_codes, sign_in, two_factor
+from homechat.accounts import challenges, recovery_codes, sign_in
 from homechat.accounts.actions import NewPerson
 from homechat.accounts.models import LoginSession
 from homechat.accounts.proof_models import Challenge, Purpose, RecoveryCode, TotpSecret
 from homechat.actor import Actor, Door, Role
 from homechat.errors import HomeChatError, Unauthenticated
 from homechat.household.founding import create_person_from_shell
+from homechat.operations.secrets import reseal_secrets
 from tests.conftest import close
 from tests.house import PASSWORD, Browser, House, code_now, copy_house, next_code
 from tests.server_process import run_flask
@@ -346,7 +347,7 @@ def test_a_given_key_may_be_followed_by_older_ones(cast_folder: Path, tmp_path: 
     close(before)
     after = House(folder, encryption_key=f"{'b' * 32} {'a' * 32}")
     assert answer(knock(after), next_code(secret)).status_code == 302
-    after.act(two_factor.reseal_secrets, Actor.operator())
+    after.act(reseal_secrets, Actor.operator())
     close(after)
     alone = House(folder, encryption_key="b" * 32)
     with clock.moved(timedelta(minutes=1)):

@@ -58,6 +58,8 @@ def test_what_holds_up_the_loop_is_logged_with_its_name(server: ServerProcess, w
     (line,) = long_stalls(server, since=before)
     assert line["level"] == "WARNING"
     assert line["stall_ms"] < 3 * STALL_SECONDS * 1000, "guard: milliseconds"
+    has_worked = line["worked_ms"] > STALL_SECONDS * 1000 / 2
+    assert has_worked is way.startswith("compute"), "the others waited in a call"
     assert line["stack"][0].startswith("homechat/serving/"), "our own frames come first"
     assert any(f"tests/stalling_server.py:{number} {way}" in line["stack"] for number in range(200)), line
     assert int(ask(server, "/stalls")) > counted

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
+
+import sqlalchemy as sa
 
 from homechat import clock, settings
 from homechat.accounts import api_tokens, sessions
@@ -14,11 +17,17 @@ from homechat.accounts.models import User
 from homechat.accounts.token_models import ApiToken, TokenKind
 from homechat.actor import Actor, Door, Role
 from homechat.audit import Action
+from homechat.bots.actions import create_bot, set_active
+from homechat.bots.checking import Wanted
+from homechat.bots.models import Bot, WebhookDelivery
 from homechat.database import transaction
 from homechat.household.invitations import invite, revoke_invitation
 from homechat.household.joining import join_house
 from homechat.household.tokens import create_token
 from homechat.lockdown import Kind
+from homechat.messages.action_cards import CARD, ActionCard, CardAction, Style
+from homechat.messages.models import Message, MessageAnswer
+from homechat.messages.reactions import react
 from homechat.operations.lockdown import lift as lift_lockdown
 from homechat.operations.lockdown import start as start_lockdown
 from homechat.rooms.actions import archive_room, welcome_home
@@ -66,6 +75,7 @@ class Rooms:
     journey: int
     surprise: int
     to_join: int
+    door: int
     direct: int
     group: int
     empty: int
@@ -84,16 +94,41 @@ def furnish(house: House, now: datetime) -> Rooms:
     write_history(house, rooms.group, _told(now, [("noor", 61, "هل أنتم مستعدون للسفر غدا؟ 🧳")]))
     write_history(house, rooms.direct, _told(now, DIRECT))
     write_history(house, rooms.kitchen, _told(now, KITCHEN))
+    write_history(house, rooms.door, _asked(now))
+    _answer_and_react(house)
+    _tap(house, rooms.door, now)
     house.act(archive_room, house.actor("ada"), rooms.archived)
     _sign_in_elsewhere(house)
     _invite(house)
     _let_wait(house)
     _make_tokens(house)
+    _make_bots(house, rooms, now)
     house.act(start_lockdown, Actor.operator(), Kind.USERS, reason="A tablet was lost on the train")
     house.act(lift_lockdown, Actor.operator())
     return rooms
 
 
+def _answer_and_react(house: House) -> None:
+    """Let some of what was said be answered, edited, deleted and reacted to."""
+    with house.rows(), transaction() as session:
+        told = {message.body[:12]: message for message in session.query(Message)}
+        told["Yes please! "].reply_to_id = told["I have parsl"].id
+        told["it was NOT"].reply_to_id = told["Whoever took"].id
+        told["My train is "].edited_at = told["My train is "].created_at
+        told["wow"].deleted_at, told["wow"].body = told["wow"].created_at, ""
+    for begins, reactions in REACTIONS.items():
+        for emoji, names in reactions.items():
+            for name in names.split():
+                act = partial(house.act, react, house.actor(name))
+                act(message_id=told[begins].id, emoji=emoji)
+
+
+REACTIONS = {
+    "I have parsl": {"❤️": "ada cleo", "🌿": "ben"},
+    "Yes please! ": {"👍": "mina ben cleo", "🥰": "mina"},
+    "My train is ": {"🎉": "ben", "👍": "ada mina", "🚂": "cleo"},
+    "Found them! ": {"😮": "ada"},
+}
 KITCHEN = [
     ("ben", 1525, "Whoever took the last plum jam: I know it was you."),
     ("cleo", 1523, "it was NOT"),
@@ -132,7 +167,7 @@ def _told(now: datetime, lines: list[tuple[str, int, str]]) -> list[Line]:
 
 def _home(now: datetime) -> list[Line]:
     talk = [("ben", 60 * hours, f"Day {200 - hours // 24}: all is well.") for hours in range(4700, 60, -60)]
-    return _told(
+    told = _told(
         now,
         [
             *talk,
@@ -153,6 +188,74 @@ def _home(now: datetime) -> list[Line]:
             ("mina", 40, "No, those are the others."),
         ],
     )
+    return sorted([*told, *_of_programs(now)], key=lambda line: line.at)
+
+
+def _of_programs(now: datetime) -> list[Line]:
+    door = {"title": "Front door", "label": "Home Assistant"}
+    rain = {"label": "Wetterstation im Garten hinter dem Schuppen am Zaun"}
+    long = {"title": f"{DAMP_WORD}: ready", "label": "Washing machine"}
+    return [
+        Line("kat", "Somebody rings. *Camera 2* saw one person.", now - timedelta(minutes=420), door),
+        Line("kat", "Rain in ten minutes.", now - timedelta(minutes=419), rain),
+        Line("ada", "40 °C, 1:12 h", now - timedelta(minutes=418), long),
+        Line("ada", "🎉", now - timedelta(minutes=417), {"title": "Ada's birthday"}),
+    ]
+
+
+def _asked(now: datetime) -> list[Line]:
+    """What programs ask: open, answered, seen by some, over, and with the longest words there may be."""
+
+    def ask(who: str, minutes: int, body: str, label: str, **card: Any) -> Line:
+        asked = ActionCard(**card).as_payload()
+        return Line(who, body, now - timedelta(minutes=minutes), {"label": label, CARD: asked})
+
+    soon = now + timedelta(minutes=18)
+    long = CardAction("long", "Rindfleischetikettierungsüberwachungsauf")
+    return [
+        ask("kat", 92, "Somebody rings. *Camera 2* saw one person.", "Doorbell", actions=AT_THE_DOOR),
+        ask("kat", 64, "The washing is done.", "Cellar", ack_required=True),
+        ask(
+            "ada", 48, "Shall the heating go down for the night?", "Heating", actions=AT_NIGHT, expires_at=now
+        ),
+        ask("rex", 31, "Which one?", "Longest words", actions=(long, *AT_NIGHT)),
+        Line("mina", "I have the spare key, if anybody needs it.", now - timedelta(minutes=12)),
+        ask(
+            "rex",
+            2,
+            "A parcel is at the door, and the driver waits.",
+            "Doorbell",
+            actions=AT_THE_DOOR,
+            ack_required=True,
+            expires_at=soon,
+        ),
+    ]
+
+
+AT_THE_DOOR = (
+    CardAction("let_in", "Let in", Style.PRIMARY),
+    CardAction("wait", "Wait a moment"),
+    CardAction("away", "Send away", Style.DANGER, "Really send them away? They will not come again today."),
+)
+AT_NIGHT = (CardAction("yes", "Yes, to 17 °C", Style.PRIMARY), CardAction("no", "Leave it"))
+
+
+def _tap(house: House, room: int, now: datetime) -> None:
+    """Have some of what was asked be answered and seen."""
+    taps = [
+        ("Somebody ri", "ben", "let_in", 90),
+        ("The washing", "ada", "ack", 60),
+        ("The washing", "noor", "ack", 50),
+        ("A parcel is", "cleo", "ack", 1),
+    ]
+    with house.rows() as session, transaction():
+        ids = {
+            body[:11]: key for key, body in session.query(Message.id, Message.body).filter_by(room_id=room)
+        }
+        for begins, name, action, minutes in taps:
+            at = now - timedelta(minutes=minutes)
+            more = {"action_id": action, "is_ack": action == "ack", "created_at": at}
+            session.add(MessageAnswer(message_id=ids[begins], user_id=house.id_of(name), **more))
 
 
 def _journey(now: datetime) -> list[Line]:
@@ -196,6 +299,7 @@ def _make_rooms(house: House) -> Rooms:
         journey=house.room("mina", "ada", *family[:2], name="Holidays by the sea", kind=public),
         surprise=house.room("ben", "ada", "cleo", "noor", name="Surprise for Mina", description="Psst!"),
         to_join=house.room("ben", "mina", name="Garden", kind=public, description="Tomatoes, mostly"),
+        door=house.room("ben", "ada", "cleo", "mina", "noor", "kat", name="Front door"),
         direct=house.direct("ada", "mina"),
         group=house.direct("noor", "ada", "ben", "kat"),
         empty=house.direct("ada", "kat"),
@@ -310,3 +414,46 @@ def _let_wait(house: House) -> None:
     house.act(join_house, stranger, NewPerson("lina", "Lina", PASSWORD), invitation=token)
     name = "Maximiliane-Theodora Freifrau von Übersee"[:40]
     house.act(join_house, stranger, NewPerson("maximiliane_theodora_1", name, PASSWORD))
+
+
+def _make_bots(house: House, rooms: Rooms, now: datetime) -> None:
+    """Make bots, and have one of them be told things that arrived, wait, or were given up."""
+    house.act(
+        settings.change, Actor.operator(), settings.WEBHOOK_PRIVATE_HOSTS, "homeassistant.local 192.168.1.20"
+    )
+    url = "http://homeassistant.local:8123/api/webhook/5f0c1d9e"
+    for name, about, address in (
+        ("Home Assistant", "Lights, doors, the washing machine and everything else that blinks", url),
+        ("Wetterstation auf dem Dach des Geräteschuppens", "", "https://hooks.example.org/weather"),
+        ("GitHub", "", ""),
+    ):
+        wanted = Wanted(name, description=about, callback_url=address)
+        made = house.act(create_bot, Actor.operator(), wanted, owner_id=house.id_of("ada"))
+        if name == "GitHub":
+            house.act(set_active, Actor.operator(), made.bot.id, active=False)
+    with house.rows() as session, transaction():
+        first = session.scalars(sa.select(Bot).where(Bot.callback_url == url)).one()
+        first.last_received_at = now - timedelta(minutes=3)
+        message = session.scalars(sa.select(Message.id).where(Message.room_id == rooms.kitchen)).first()
+        for number, (state, tries, status, problem) in enumerate(
+            [
+                ("dead", 6, None, "timeout"),
+                ("delivered", 1, 200, ""),
+                ("dead", 3, 503, "switched_off"),
+                ("delivered", 2, 204, ""),
+                ("waiting", 2, None, "refused"),
+            ]
+        ):
+            session.add(
+                WebhookDelivery(
+                    uuid=f"3f2b8c1e-0000-4000-8000-{number:012d}",
+                    bot_id=first.id,
+                    message_id=message,
+                    state=state,
+                    tries=tries,
+                    response_status=status,
+                    problem=problem,
+                    created_at=now - timedelta(hours=5 - number),
+                    next_try_at=now + timedelta(hours=1),
+                )
+            )

@@ -179,7 +179,7 @@ TOO_SMALL = """
 () => [...document.querySelectorAll("a[href], button, input, select, textarea, summary")]
   .filter((it) => it.checkVisibility({ visibilityProperty: true }) && !it.closest(".visually-hidden, .skip-link"))
   .filter((it) => !(it.matches("a") && getComputedStyle(it).display === "inline"))
-  .map((it) => [...(it.labels ?? [])].find((label) => label.contains(it)) ?? it)
+  .map((it) => [...(it.labels ?? [])].find((label) => label.contains(it) || it.type === "file") ?? it)
   .filter((it) => {
     const { width, height } = it.getBoundingClientRect();
     return width < 44 || height < 44;

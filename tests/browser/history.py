@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -16,11 +17,12 @@ from tests.house import House
 
 @dataclass(frozen=True)
 class Line:
-    """Who wrote what, and when."""
+    """Who wrote what, and when. above: a title, a label and a card, as the table has them."""
 
     name: str
     body: str
     at: datetime
+    above: dict[str, Any] | None = None
 
 
 def write_history(house: House, room_id: int, lines: Iterable[Line], *, unread: int = 0) -> None:
@@ -39,6 +41,7 @@ def write_history(house: House, room_id: int, lines: Iterable[Line], *, unread: 
                     author_id=ids[line.name],
                     client_id=f"history-{room_id}-{room.last_seq:05}",
                     body=line.body,
+                    payload=line.above,
                     created_at=line.at,
                 )
             )

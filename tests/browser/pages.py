@@ -18,10 +18,12 @@ from homechat.accounts.queries import person_named
 from homechat.accounts.recovery import make_reset_link
 from homechat.accounts.revoking import forget_second_step
 from homechat.actor import Actor, Role
+from homechat.bots.queries import bots_of
 from homechat.database import transaction
 from homechat.household.founding import new_setup_token
 from homechat.household.invitations import invite
 from homechat.lockdown import Kind
+from homechat.messages.models import Message
 from homechat.operations.lockdown import start as start_lockdown
 from tests.authenticator import give_passkey
 from tests.browser.busy_house import Rooms, furnish
@@ -39,6 +41,18 @@ class Places:
     house: House
     windows: Windows
     new_house: Windows
+
+    def message(self) -> str:
+        """Go to the page about a message of Ada's that others reacted to."""
+        with self.house.rows() as session:
+            told = sa.select(Message.id).where(Message.body.startswith("Yes please!"))
+            return f"/messages/{session.scalars(told).one()}"
+
+    def asked(self) -> int:
+        """Return the id of a message that has every kind of button."""
+        with self.house.rows() as session:
+            asked = sa.select(Message.id).where(Message.body.startswith("A parcel is"))
+            return session.scalars(asked).one()
 
     def invitation(self) -> str:
         ada = self.house.actor("ada")
@@ -71,6 +85,10 @@ class Places:
         self.house.act(start_lockdown, Actor.operator(), Kind.TOKENS, reason=reason)
         return self.running("")
 
+    def busiest_bot(self) -> str:
+        (bot,) = [bot for bot in self.house.act(bots_of, Actor.operator()) if "home" in bot.callback_url]
+        return self.running(f"/bots/{bot.id}")
+
     def account(self, name: str) -> str:
         return self.running(f"/people/{self.house.id_of(name)}")
 
@@ -98,6 +116,12 @@ class Places:
             later = clock.now() + timedelta(hours=1)
             session.execute(sa.update(Device).where(Device.id == newest).values(created_at=later))
         return path
+
+    def message_at(self, seq: int) -> int:
+        """Return the id of the message that stands at `seq` in the home room."""
+        with self.house.rows() as session:
+            where = (Message.room_id == self.rooms.home, Message.seq == seq)
+            return int(session.scalars(sa.select(Message.id).where(*where)).one())
 
     def wanting_second_steps(self) -> str:
         """Have the house want a second step of everybody, and go to the door."""
@@ -186,6 +210,24 @@ def ask_to_revoke(page: Page) -> None:
     page.locator("summary", has_text="Revoke").first.click()
 
 
+def ask_for_a_bad_bot(page: Page) -> None:
+    page.get_by_label("Its name").fill("Mower")
+    page.get_by_label("Tell it what people write").fill("ftp://mower.example")
+    page.get_by_role("button", name="Make the bot").click()
+    expect(page.locator(".field__error").first).to_be_visible()
+
+
+def ask_to_delete_bot(page: Page) -> None:
+    page.locator("summary", has_text="Delete").click()
+    page.locator("summary", has_text="Switch off").click()
+
+
+def renew_bot_secret(page: Page) -> None:
+    page.locator("summary", has_text="New secret").click()
+    page.get_by_role("button", name="Yes, make a new one").click()
+    expect(page.get_by_label("The secret of this bot").get_by_role("textbox")).to_be_visible()
+
+
 def show_what_would_happen(page: Page) -> None:
     page.get_by_role("radio", name="Everything").check()
     page.get_by_label("Why").fill("A phone was stolen")
@@ -212,6 +254,13 @@ def look_around(page: Page) -> None:
     expect(page.locator("message-list.is-ready")).to_be_attached()
     if page.locator(".about__summary").is_visible():
         page.locator(".about__summary").click()
+
+
+def open_message_menu(page: Page) -> None:
+    """Of the newest message of Ada's, by the keyboard, as on a phone and a wide screen alike."""
+    expect(page.locator("message-list.is-ready")).to_be_attached()
+    page.locator(".message--own .message__more").last.press("Enter")
+    expect(page.get_by_role("dialog", name="About this message")).to_be_visible()
 
 
 def see_news(page: Page) -> None:
@@ -249,6 +298,12 @@ def make_a_token(page: Page) -> None:
     page.locator(".line .fold__summary").first.click()
 
 
+def unfold_a_request(page: Page) -> None:
+    page.locator("#to-sign_up > summary").click()
+    expect(page.locator("#to-sign_up").get_by_role("button", name="Copy")).to_be_visible()
+    page.locator("#begin-title").scroll_into_view_if_needed()
+
+
 def ask_for_nothing(page: Page) -> None:
     page.get_by_label("What is it for?").fill("Nothing at all")
     page.get_by_label("Only in some rooms").check()
@@ -274,9 +329,18 @@ VISITS = {
     "conversation-with-news": Visit(
         "messages.conversation", lambda it: it.with_news(f"/rooms/{it.rooms.home}"), who="cleo", then=see_news
     ),
+    "conversation-menu": Visit(
+        "messages.conversation", lambda it: f"/rooms/{it.rooms.kitchen}", then=open_message_menu
+    ),
+    "message": Visit("messages.about", Places.message),
+    "conversation-asked": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.door}"),
+    "message-asked": Visit("messages.about", lambda it: f"/messages/{it.asked()}"),
     "conversation-of-two": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.direct}"),
     "conversation-not-begun": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.empty}"),
     "conversation-archived": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.archived}"),
+    "conversation-around": Visit(
+        "messages.conversation", lambda it: f"/rooms/{it.rooms.home}?around=25#message-{it.message_at(25)}"
+    ),
     "room-to-join": Visit("messages.conversation", lambda it: f"/rooms/{it.rooms.to_join}"),
     "rooms": Visit("rooms.browse", lambda it: "/rooms"),
     "new-room": Visit("rooms.new", lambda it: "/rooms/new"),
@@ -296,6 +360,13 @@ VISITS = {
     "house-reset-link": Visit("admin.person", lambda it: it.account("mina"), then=make_a_reset_link),
     "house-oneself": Visit("admin.person", lambda it: it.account("ada")),
     "house-tokens": Visit("admin.tokens", lambda it: it.running("/tokens"), then=ask_to_revoke),
+    "for-programs": Visit("reference.index", lambda it: "/api/docs", then=unfold_a_request),
+    "house-bots": Visit("admin.bots", lambda it: it.running("/bots?done=hosts")),
+    "house-bots-refused": Visit(
+        "admin.bots", lambda it: it.running("/bots"), then=ask_for_a_bad_bot, is_refused=True
+    ),
+    "house-bot": Visit("admin.bot", Places.busiest_bot, then=ask_to_delete_bot),
+    "house-bot-secret": Visit("admin.bot", Places.busiest_bot, then=renew_bot_secret),
     "house-log": Visit("admin.audit_log", lambda it: it.running("/audit"), then=unfold_an_entry),
     "house-log-found": Visit(
         "admin.audit_log", lambda it: it.running("/audit?action=login_failed&since=2026-01-32")
@@ -348,6 +419,11 @@ VISITS = {
     "tokens-refused": Visit(
         "household.tokens", lambda it: "/me/tokens", then=ask_for_nothing, is_refused=True
     ),
+    "search": Visit("messages.search", lambda it: "/search"),
+    "search-found": Visit("messages.search", lambda it: "/search?q=mina"),
+    "search-many": Visit("messages.search", lambda it: "/search?q=day"),
+    "search-nothing": Visit("messages.search", lambda it: "/search?q=submarine"),
+    "search-refused": Visit("messages.search", lambda it: "/search?q=a", is_refused=True),
     "not-found": Visit("", lambda it: "/rooms/999999", is_refused=True),
 }
 

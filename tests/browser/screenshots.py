@@ -17,7 +17,7 @@ from homechat.database import transaction
 from homechat.rooms.models import Membership
 from tests.browser.chromium import open_chromium
 from tests.browser.conversation import TEXT, go_live, message, pill, say
-from tests.browser.pages import VISITS, Places, Visit, open_places
+from tests.browser.pages import VISITS, Places, Visit, open_message_menu, open_places
 from tests.browser.windows import SIZES, Windows
 from tests.devices import devices
 from tests.house import House, build_cast
@@ -119,6 +119,13 @@ def more_visits(ben: Talker, places: Places) -> dict[str, Visit]:
     return {
         "kitchen": room(rooms.kitchen, then=somebody_types),
         "kitchen-writing": room(rooms.kitchen, then=write_a_lot),
+        "kitchen-replying": room(rooms.kitchen, then=begin_an_answer),
+        "kitchen-editing": room(rooms.kitchen, then=begin_an_edit),
+        "kitchen-deleting": room(rooms.kitchen, then=ask_to_delete),
+        "kitchen-any-emoji": room(rooms.kitchen, then=look_for_an_emoji),
+        "door": room(rooms.door),
+        "door-earlier": room(rooms.door, then=scroll_up),
+        "door-sure": room(rooms.door, then=ask_first),
         "journey": room(rooms.journey),
         "private": room(rooms.surprise),
         "group": room(rooms.group),
@@ -144,6 +151,33 @@ def write_a_lot(page: Page) -> None:
     page.fill(
         TEXT, "Shopping for tomorrow:\n\n- bread\n- two kinds of cheese\n- the good butter\n- **no** olives"
     )
+
+
+def begin_an_answer(page: Page) -> None:
+    open_message_menu(page)
+    page.get_by_role("button", name="Reply", exact=True).click()
+    page.fill(TEXT, "Get two, the big ones.")
+
+
+def begin_an_edit(page: Page) -> None:
+    go_live(page, page.url)
+    open_message_menu(page)
+    page.get_by_role("button", name="Edit").click()
+    expect(page.locator(".composer__strip")).to_be_visible()
+
+
+def ask_to_delete(page: Page) -> None:
+    open_message_menu(page)
+    page.get_by_role("button", name="Delete").click()
+
+
+def ask_first(page: Page) -> None:
+    page.get_by_role("button", name="Send away").last.click()
+
+
+def look_for_an_emoji(page: Page) -> None:
+    open_message_menu(page)
+    page.get_by_role("button", name="Another emoji").click()
 
 
 def lose_the_network(page: Page) -> None:

@@ -17,6 +17,7 @@ NOT_PAGES = {
     "accounts.common_passwords",
     *("pages.static_file", "pages.service_worker", "pages.manifest", "health.up", "health.health"),
     *("messages.history", "messages.changes", "messages.sidebar_state"),
+    *("health.metrics", "uploads.file", "uploads.thumbnail"),
 }
 
 

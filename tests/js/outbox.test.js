@@ -232,3 +232,24 @@ test("messages written in the same millisecond keep their order", () => {
   for (let index = 0; index < 20; index += 1) outbox.add(7, String(index));
   assert.deepEqual(bodies(outbox), Array.from({ length: 20 }, (_, index) => String(index)));
 });
+
+test("an answer waits with what it answers, and goes out without it when that is gone", async () => {
+  const world = house();
+  const sent = [];
+  const outbox = world.tab("a", {
+    send: async (entry) => {
+      sent.push(entry.reply_to?.id ?? null);
+      return sent.length > 1 ? { ok: true, message: { client_id: entry.client_id } }
+        : no("conflict", { fields: { reply_to_id: "It was deleted." } });
+    },
+  });
+  const quoted = { id: 3, author_name: "Ben", preview: "Who?" };
+  const { client_id } = outbox.add(7, "me", { replyTo: quoted });
+  assert.deepEqual(outbox.entries(7)[0].reply_to, quoted);
+  await outbox.flush();
+  assert.deepEqual([outbox.entries(7)[0].failed, outbox.entries(7)[0].reply_to], ["Refused: conflict.", undefined]);
+  outbox.retry(client_id);
+  await outbox.flush();
+  assert.deepEqual(sent, [3, null]);
+  assert.deepEqual(bodies(outbox), []);
+});

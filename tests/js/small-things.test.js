@@ -202,6 +202,12 @@ test("every question has its plain request", () => {
   assert.deepEqual(shown("message:history", { room_id: 7, limit: 50 }), ["GET", "/rooms/7/messages?limit=50", undefined]);
   assert.deepEqual(shown("message:changes", { room_id: 7, after: 0 }), ["GET", "/rooms/7/changes?after=0", undefined]);
   assert.deepEqual(shown("room:read", { room_id: 7, seq: 12 }), ["POST", "/rooms/7/read", "seq=12"]);
+  assert.deepEqual(shown("message:send", { room_id: 7, body: "a", client_id: "x1", reply_to_id: 3 }), ["POST", "/rooms/7/messages", "body=a&client_id=x1&reply_to_id=3"]);
+  assert.deepEqual(shown("message:edit", { message_id: 3, body: "b" }), ["POST", "/messages/3/edit", "body=b"]);
+  assert.deepEqual(shown("message:delete", { message_id: 3 }), ["POST", "/messages/3/delete", ""]);
+  assert.deepEqual(shown("message:react", { message_id: 3, emoji: "👍" }), ["POST", "/messages/3/reactions", "emoji=%F0%9F%91%8D"]);
+  assert.deepEqual(shown("message:answer", { message_id: 3, action_id: "let_in" }), ["POST", "/messages/3/answer", "action_id=let_in"]);
+  assert.deepEqual(shown("message:unreact", { message_id: 3, emoji: "👍" }), ["POST", "/messages/3/reactions/remove", "emoji=%F0%9F%91%8D"]);
   assert.deepEqual(shown("room:list", {}), ["GET", "/sidebar", undefined]);
   assert.equal(plainRequestFor("typing:start", { room_id: 7 }), null);
   assert.equal(plainRequestFor("toString", {}), null);

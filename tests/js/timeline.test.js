@@ -48,6 +48,14 @@ test("an older page twice adds its messages once", () => {
   assert.equal(timeline.hasMore, false);
 });
 
+test("below a stretch from the middle nothing is put, and what is in it changes", () => {
+  const timeline = new Timeline([message(20), message(21)], true, true);
+  assert.deepEqual(timeline.take(message(90)), { change: "none" });
+  assert.deepEqual(timeline.take(message(21, 91)).change, "replaced");
+  timeline.takeOlder([message(18), message(19)], true);
+  assert.deepEqual(seqs(timeline), [18, 19, 20, 21]);
+});
+
 test("an empty room takes its first message", () => {
   const timeline = new Timeline([], false);
   assert.deepEqual(timeline.take(message(3)), { change: "added", index: 0 });

@@ -45,6 +45,14 @@ test("where there is little room the day is enough", () => {
   assert.equal(times.brief(at("2025-11-03T09:05:00Z"), NOW), "3 Nov 2025");
 });
 
+test("when something was, or will be, has its day where that is another", () => {
+  const times = new Times("en-GB", "UTC");
+  assert.equal(times.when(at("2026-11-20T09:05:00Z"), NOW), "09:05");
+  assert.equal(times.when(at("2026-11-20T23:05:00Z"), NOW), "23:05");
+  assert.match(times.when(at("2026-11-19T09:05:00Z"), NOW), /^19 Nov,? (at )?0?9:05$/);
+  assert.match(times.when(at("2027-11-19T09:05:00Z"), NOW), /^19 Nov 2027,? (at )?0?9:05$/);
+});
+
 test("what lies ahead is said as ahead", () => {
   const times = new Times("en-GB", "UTC");
   assert.match(times.brief(NOW + 5 * 60_000, NOW), /^in 5 min/);

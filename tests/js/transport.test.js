@@ -71,3 +71,12 @@ test("a device that was signed out ends without that reason", async () => {
   await transport.reachesHouse();
   assert.deepEqual(states, ["ended: "]);
 });
+
+test("a message is changed by plain request while there is no socket yet, and a new one waits for it", async () => {
+  const transport = newTransport();
+  answer = { status: 200, json: async () => ({ ok: true }) };
+  socket.state = "connecting";
+  assert.deepEqual(await transport.send("message:react", { message_id: 7, emoji: "👍" }), { ok: true });
+  assert.deepEqual(requests, ["/chat/messages/7/reactions"]);
+  await assert.rejects(transport.send("message:send", {}), NotSent);
+});

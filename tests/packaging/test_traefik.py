@@ -166,5 +166,13 @@ def test_a_path_that_the_app_might_read_differently_is_refused(proxy, character)
     assert get(proxy, f"/static/..{character}secret")[0] == 400
 
 
+@pytest.mark.parametrize(
+    "path", ["/metrics", "/metrics?token=x", "/%6Detrics", "/%6d%65trics", "/x/../metrics"]
+)
+def test_how_the_house_does_is_not_read_from_outside(proxy, path):
+    assert get(proxy, "/metricsx")[0] == get(proxy, "/api/v1/metrics")[0] == 200, "guard"
+    assert get(proxy, path)[0] == 404
+
+
 def test_traefik_finds_nothing_to_complain_about(proxy):
     assert not re.findall(r".*(?:ERR|WRN).*", proxy.log.read_text())

@@ -1,0 +1,348 @@
+"""Sharing files as people do: chosen, pasted or dropped, seen before they go, looked at when they are there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Error as PlaywrightError
+
+from homechat.errors import Invalid
+from tests import corpus
+from tests.browser.conversation import TEXT, enter, expect_message, has_keyboard, send, wait_until
+from tests.browser.windows import Windows, windows_of
+from tests.house import House
+from tests.server_process import ServerProcess
+from tests.sharing import send as send_files
+from tests.sharing import share
+
+pytestmark = pytest.mark.browser
+
+OTTER = corpus.encoded("JPEG", corpus.picture(1200, 800))
+TALL = corpus.encoded("PNG", corpus.picture(300, 1500))
+# As a browser makes it of what somebody copied or drags along.
+OFFER = """
+(target, [event, name, type, text]) => {
+  const data = new DataTransfer();
+  data.items.add(new File([Uint8Array.from(window.offered)], name, { type }));
+  if (text) data.items.add(text, "text/plain");
+  const more = event === "paste" ? { clipboardData: data } : { dataTransfer: data };
+  const made = event === "paste" ? new ClipboardEvent(event, { ...more, bubbles: true, cancelable: true })
+    : new DragEvent(event, { ...more, bubbles: true, cancelable: true });
+  target.dispatchEvent(made);
+  return made.defaultPrevented;
+}
+"""
+
+
+@pytest.fixture(params=["phone", "wide"])
+def size(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def all_windows(chromium: Browser, shared_server: ServerProcess) -> Iterator[Windows]:
+    with windows_of(chromium, shared_server, keeps_devices=True) as windows:
+        yield windows
+
+
+@pytest.fixture
+def person(all_windows: Windows) -> Iterator[Windows]:
+    yield all_windows
+    all_windows.close_pages()
+    assert not all_windows.troubles()
+
+
+def choose(page: Page, *files: tuple[str, str, bytes]) -> None:
+    """Choose files in the dialog behind "Attach files"."""
+    chosen: list[Any] = [{"name": name, "mimeType": kind, "buffer": data} for name, kind, data in files]
+    page.locator(".composer__files").set_input_files(chosen)
+
+
+def tiles(page: Page) -> Locator:
+    return page.locator(".attachment")
+
+
+def press_send(page: Page) -> None:
+    send(page)
+
+
+def offer(page: Page, place: str, event: str, name: str, data: bytes, text: str = "") -> bool:
+    """Paste a file, or drop it somewhere; return whether the page took it."""
+    page.evaluate("data => { window.offered = data; }", list(data))
+    taken: bool = page.locator(place).evaluate(OFFER, [event, name, "image/png", text])
+    return taken
+
+
+def test_chosen_files_are_seen_sent_with_their_words_and_shown_to_everybody(
+    person: Windows, size: str
+) -> None:
+    room = person.house.room("ada", "ben")
+    ada, ben = enter(person("ada", size=size), room), enter(person("ben", size=size), room)
+
+    choose(ada, ("otter.jpg", "image/jpeg", OTTER), ("letter.txt", "text/plain", b"Dear all"))
+    expect(tiles(ada)).to_have_count(2)
+    expect(tiles(ada).first.locator("img")).to_be_visible()
+    for tile in (tiles(ada).nth(0), tiles(ada).nth(1)):
+        expect(tile).to_have_attribute("data-state", "ready")
+    ada.fill(TEXT, "At the lake")
+    press_send(ada)
+
+    for page in (ada, ben):
+        message = expect_message(page, "At the lake")
+        picture = message.get_by_role("img", name="otter.jpg")
+        expect(picture).to_be_visible()
+        wait_until(page, lambda picture=picture: picture.evaluate("it => it.complete && it.naturalWidth > 0"))
+        expect(message.locator(".file")).to_contain_text("letter.txt")
+        expect(message.locator(".file__size")).to_have_text("8 bytes")
+    expect(tiles(ada)).to_have_count(0)
+    expect(ada.locator(TEXT)).to_have_value("")
+
+
+def test_a_picture_needs_no_words(person: Windows, size: str) -> None:
+    room = person.house.room("ada", "ben", name=f"Pictures only, {size}")
+    ada, ben = enter(person("ada", size=size), room), enter(person("ben", size=size), room)
+
+    choose(ada, ("otter.jpg", "image/jpeg", OTTER))
+    press_send(ada)
+
+    for page in (ada, ben):
+        expect(
+            page.locator(".message:not(.message--pending)").get_by_role("img", name="otter.jpg")
+        ).to_be_visible()
+    if size == "wide":
+        line = ben.locator(".room-item", has_text=f"Pictures only, {size}")
+        expect(line.locator(".room-item__preview")).to_have_text("Ada: 1 file")
+    expect(ben.get_by_role("log", name="News in this conversation")).to_contain_text("Ada: 1 file")
+
+
+def test_a_file_can_be_pasted_or_dropped_but_words_are_pasted_as_words(person: Windows) -> None:
+    room = person.house.room("ada")
+    ada = enter(person("ada"), room)
+
+    assert offer(ada, TEXT, "paste", "shot.png", TALL)
+    expect(tiles(ada)).to_have_count(1)
+    assert not offer(ada, TEXT, "paste", "cells.png", TALL, text="what was copied out of a table")
+    assert offer(ada, ".message-list__scroller", "dragover", "drop.png", TALL)
+    expect(ada.locator(".conversation")).to_have_class(re.compile("is-offered-files"))
+    assert offer(ada, ".message-list__scroller", "drop", "drop.png", TALL)
+    expect(tiles(ada)).to_have_count(2)
+    expect(ada.locator(".conversation")).not_to_have_class(re.compile("is-offered-files"))
+
+    press_send(ada)
+    expect(ada.locator(".message:not(.message--pending) .picture__image")).to_have_count(2)
+
+
+def test_a_file_can_be_taken_back_before_it_goes(person: Windows, size: str) -> None:
+    room = person.house.room("ada")
+    ada = enter(person("ada", size=size), room)
+    choose(ada, ("a.txt", "text/plain", b"no"), ("b.txt", "text/plain", b"yes"))
+    expect(tiles(ada).first).to_have_attribute("data-state", "ready")
+
+    ada.get_by_role("button", name="Remove a.txt").click()
+    expect(tiles(ada)).to_have_count(1)
+    press_send(ada)
+
+    expect(ada.locator(".message .file__name")).to_have_text("b.txt")
+
+
+def test_a_refused_file_says_why_and_nothing_else_is_lost(person: Windows, size: str) -> None:
+    room = person.house.room("ada")
+    ada = enter(person("ada", size=size), room)
+    ada.fill(TEXT, "Both of them")
+    choose(
+        ada,
+        ("broken.png", "image/png", b"\x89PNG\r\n\x1a\nbroken"),
+        ("empty.txt", "text/plain", b""),
+        ("good.txt", "text/plain", b"good"),
+    )
+    broken, empty = tiles(ada).nth(0), tiles(ada).nth(1)
+    expect(broken.get_by_role("alert")).to_have_text("This picture can't be read. It may be damaged.")
+    expect(empty.get_by_role("alert")).to_have_text("This file is empty.")
+
+    press_send(ada)
+    expect(ada.locator(".message")).to_have_count(0)
+    expect(ada.locator(TEXT)).to_have_value("Both of them")
+    ada.get_by_role("button", name="Remove broken.png").click()
+    ada.get_by_role("button", name="Remove empty.txt").click()
+    press_send(ada)
+
+    expect(expect_message(ada, "Both of them").locator(".file__name")).to_have_text("good.txt")
+
+
+def test_too_large_and_too_many_are_told_before_anything_travels(person: Windows) -> None:
+    room = person.house.room("ada")
+    ada = enter(person("ada"), room)
+    ada.locator("message-composer").evaluate("it => it.remove()")
+    ada.reload()
+    ada.wait_for_selector(".message-list.is-ready")
+    sent: list[str] = []
+    ada.on("request", lambda request: sent.append(request.url) if request.url.endswith("/uploads") else None)
+
+    choose(ada, ("large.bin", "application/octet-stream", bytes(10_485_761)))
+    expect(tiles(ada).get_by_role("alert")).to_have_text("This file is larger than 10.5 MB.")
+    assert sent == []
+
+
+def test_pressing_send_while_a_file_is_on_its_way_sends_it_when_it_has_arrived(
+    person: Windows, size: str
+) -> None:
+    room = person.house.room("ada")
+    ada = enter(person("ada", size=size), room)
+    held: list[Route] = []
+    ada.route("**/uploads", lambda route: held.append(route))
+    ada.fill(TEXT, "Patience")
+    choose(ada, ("a.txt", "text/plain", b"slow"))
+    wait_until(ada, lambda: bool(held))
+
+    press_send(ada)
+    expect(ada.locator("message-composer")).to_have_attribute("data-waiting", "")
+    expect(ada.locator(".message")).to_have_count(0)
+    held[0].continue_()
+
+    expect(expect_message(ada, "Patience").locator(".file__name")).to_have_text("a.txt")
+
+
+def test_a_lost_upload_can_be_tried_again(person: Windows) -> None:
+    room = person.house.room("ada")
+    ada = enter(person("ada"), room)
+    ada.route("**/uploads", lambda route: route.abort(), times=1)
+    choose(ada, ("a.txt", "text/plain", b"again"))
+    expect(tiles(ada).get_by_role("alert")).to_have_text("This file didn't arrive.")
+
+    tiles(ada).get_by_role("button", name="Try again").click()
+    expect(tiles(ada)).to_have_attribute("data-state", "ready")
+    press_send(ada)
+
+    expect(ada.locator(".message .file__name")).to_have_text("a.txt")
+
+
+def test_pictures_open_large_one_after_the_other_and_close(person: Windows, size: str) -> None:
+    house = person.house
+    room = house.room("ada", "ben")
+    cards = [share(house, "ben", room, f"{number}.jpg", OTTER) for number in (1, 2)]
+    send_files(house, "ben", room, *cards)
+    ada = enter(person("ada", size=size), room)
+
+    ada.get_by_role("img", name="1.jpg").click()
+    viewer = ada.get_by_role("dialog", name="Picture")
+    expect(viewer.get_by_role("img", name="1.jpg")).to_be_visible()
+    wait_until(ada, lambda: viewer.locator("img").evaluate("it => it.naturalWidth") == 1200)
+    viewer.get_by_role("button", name="Next picture").click()
+    expect(viewer.get_by_role("img", name="2.jpg")).to_be_visible()
+    expect(viewer.get_by_role("button", name="Next picture")).to_be_hidden()
+    assert viewer.get_by_role("link", name="Save").get_attribute("download") == "2.jpg"
+    if has_keyboard(ada):
+        ada.keyboard.press("ArrowLeft")
+        expect(viewer.get_by_role("img", name="1.jpg")).to_be_visible()
+        ada.keyboard.press("Escape")
+    else:
+        viewer.get_by_role("button", name="Close").click()
+    expect(viewer).to_be_hidden()
+
+
+def test_a_picture_has_its_place_before_it_is_there(person: Windows, size: str) -> None:
+    house = person.house
+    room = house.room("ada", "ben")
+    for name, data in (("wide.png", OTTER_PNG), ("tall.png", TALL)):
+        send_files(house, "ben", room, share(house, "ben", room, name, data))
+    ada = person("ada", size=size)
+    held: list[Route] = []
+    ada.route("**/uploads/**", lambda route: held.append(route))
+    enter(ada, room)
+
+    wide, tall = (ada.get_by_role("img", name=name).bounding_box() for name in ("wide.png", "tall.png"))
+
+    assert ada.locator(".picture__image").evaluate_all("all => all.map((it) => it.naturalWidth)") == [0, 0]
+    assert wide is not None
+    assert tall is not None
+    assert abs(wide["width"] - 1.5 * wide["height"]) < 1
+    assert (tall["width"], tall["height"]) == (wide["width"], 384)  # As tall as any may be.
+    for route in held:
+        route.continue_()
+
+
+OTTER_PNG = corpus.encoded("PNG", corpus.picture(1200, 800))
+
+
+def test_without_scripts_files_are_sent_and_seen(person: Windows, size: str) -> None:
+    room = person.house.room("ada", "ben")
+    ada = person("ada", size=size, javascript=False)
+    ada.goto(f"/rooms/{room}")
+    field = ada.get_by_label("Attach files")
+    expect(field).to_be_visible()
+    field.set_input_files([{"name": "otter.jpg", "mimeType": "image/jpeg", "buffer": OTTER}])
+    ada.get_by_role("textbox").fill("Without a script")
+    ada.get_by_role("button", name="Send").click()
+
+    message = expect_message(ada, "Without a script")
+    expect(message.get_by_role("img", name="otter.jpg")).to_be_visible()
+    ada.get_by_role("button", name="Send").click()
+    expect(ada.get_by_text("Write something first.")).to_be_visible()
+
+
+def everything_shared(house: House, room: int) -> list[str]:
+    """Share the whole corpus; return the addresses of what was taken."""
+    urls = []
+    for name, data in {**corpus.POLYGLOTS, **corpus.DISGUISED}.items():
+        try:
+            card = share(house, "ben", room, name, data)
+        except Invalid:
+            continue
+        urls += [url for url in (card.url, card.thumbnail_url) if url]
+    return urls
+
+
+def is_shown(page: Page, url: str) -> bool:
+    """Open an address; return whether there is anything to see, rather than to save."""
+    try:
+        page.goto(url)
+    except PlaywrightError as error:
+        if "Download is starting" in str(error):
+            return False
+        raise
+    return True
+
+
+def test_no_file_runs_anything_wherever_it_is_opened(
+    chromium: Browser, server: ServerProcess, tmp_path: Path
+) -> None:
+    """Opened as a page, in a frame, as a script and as a style: nothing of it ever runs in our origin."""
+    with windows_of(chromium, server) as windows:
+        room = windows.house.room("ben", "ada")
+        urls = everything_shared(windows.house, room)
+        assert len(urls) > 40
+        ben = windows("ben")
+        for url in (it for it in urls if is_shown(ben, it)):
+            assert ben.evaluate("document.title") != "owned", url
+            assert ben.evaluate("self.origin") == "null", url
+        page = enter(windows("ben"), room)
+        page.evaluate(INCLUDE_ALL, urls)
+        assert page.title() != "owned"
+        page.wait_for_timeout(1000)  # What is stopped is told a little later.
+        windows.close_pages()
+        for watch in windows.watches.values():
+            assert [it for it in watch.troubles if not STOPPED.search(it)] == []
+            watch.troubles.clear()
+
+
+# What Chromium says where it has stopped one of them.
+STOPPED = re.compile("Content Security Policy|Content-Security-Policy|MIME type|sandbox")
+INCLUDE_ALL = """
+async (urls) => {
+  const tried = urls.flatMap((url) => ["iframe", "script", "link", "object"].map((tag) => {
+    const element = document.createElement(tag);
+    if (tag === "link") Object.assign(element, { rel: "stylesheet", href: url });
+    else if (tag === "object") element.data = url;
+    else element.src = url;
+    const done = new Promise((end) => { element.onload = end; element.onerror = end; setTimeout(end, 1000); });
+    document.head.append(element);
+    return done;
+  }));
+  await Promise.all(tried);
+}
+"""
