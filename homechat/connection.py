@@ -222,7 +222,8 @@ def _adjust(
             tell(RoomLeft(room_id=room_id), socket.sid)
         for room_id in rooms - socket.rooms:
             listen(socket, room_id)
-            show_room(room_id, socket.user_id, socket.sid)
+            if socket.has_begun:
+                show_room(room_id, socket.user_id, socket.sid)
 
 
 def _let_in() -> LiveSocket:
@@ -267,6 +268,7 @@ def _refuse_in_lockdown(socket: LiveSocket) -> None:
 def _listen_to(socket: LiveSocket, room_ids: list[int]) -> None:
     for room_id in room_ids:
         listen(socket, room_id)
+    socket.has_begun = True
 
 
 def _write_down(socket: LiveSocket) -> None:

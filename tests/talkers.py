@@ -117,6 +117,12 @@ class Talker:
                 assert left > 0, f"{self.name} never heard {event}; heard {[name for name, _ in self.events]}"
                 self._heard.wait(left)
 
+    def hear_many(self, event: str, number: int) -> list[dict[str, Any]]:
+        """Return all such events, waiting until there are `number` of them."""
+        with self._heard:
+            self._heard.wait_for(lambda: len(self.heard(event)) >= number, WAIT_SECONDS)
+        return self.heard(event)
+
     def forget(self) -> None:
         """Start listening afresh."""
         with self._heard:

@@ -48,6 +48,7 @@ TEXT = {
     "danger": ["danger-ground", "ground", "ground-raised"],
     "on-danger": ["danger"],
     "good": ["ground-raised"],
+    "bubble": ["good"],
 }
 SIGNS = {
     "focus": ["ground", "ground-side", "ground-raised", "ground-field"],

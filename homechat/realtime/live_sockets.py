@@ -32,6 +32,7 @@ class LiveSocket:
     hears_person: whether it is told what concerns the person themselves, such as a new device of theirs.
     is_present: whether somebody is here by it; a script that acts as a person is not that person.
     refused: how many of its events in a row came when the person had sent too many.
+    has_begun: whether it hears its rooms already; until then no room is news to it.
     """
 
     sid: str
@@ -44,6 +45,7 @@ class LiveSocket:
     is_present: bool = True
     rooms: set[int] = field(default_factory=set)
     refused: int = 0
+    has_begun: bool = False
 
     def may_hear(self, room_id: int) -> bool:
         """Whether this room exists for the socket, if its person is in it."""
