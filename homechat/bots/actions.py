@@ -18,7 +18,7 @@ from homechat.actor import Actor, Role
 from homechat.bots import deliveries
 from homechat.bots.checking import Wanted, checked
 from homechat.bots.models import Bot, BotType
-from homechat.bots.queries import bot_of_token, check_may_make, find_bot
+from homechat.bots.queries import bot_of_token, check_holds, check_may_make, find_bot
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Forbidden
 from homechat.rooms.actions import take_out_everywhere
@@ -27,7 +27,8 @@ from homechat.security.policy import HouseRight, house_right
 from homechat.security.tokens import new_token
 
 BOTS_MAX = 50
-CHANGEABLE = ("name", "description", "callback_url", "default_room_id")
+OF_ITS_OWNER = ("callback_url", "default_room_id")
+CHANGEABLE = ("name", "description", *OF_ITS_OWNER)
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,12 @@ def equip_bot(actor: Actor, user: User, owner: User) -> Bot:
 def change_bot(actor: Actor, bot_id: int, changes: Mapping[str, Any]) -> Bot:
     """Change what is named in `changes`, see CHANGEABLE; the rest stays as it is.
 
-    Raises NotFound, Invalid naming the fields.
+    Raises NotFound, Invalid naming the fields, Forbidden for what is its owner's (OF_ITS_OWNER).
     """
     with transaction() as session:
         bot = find_bot(actor, bot_id)
+        if any(name in changes for name in OF_ITS_OWNER):
+            check_holds(actor, bot)
         wanted = Wanted(
             bot.name,
             description=bot.description,
@@ -115,13 +118,14 @@ def set_active(actor: Actor, bot_id: int, *, active: bool) -> Bot:
 def renew_secret(actor: Actor, bot_id: int) -> Made:
     """Give a bot another secret and return it; the old one is worth nothing from now on.
 
-    Raises NotFound, StepUpNeeded.
+    Raises NotFound, Forbidden for anybody but its owner, StepUpNeeded.
     """
     step_up.require(actor)
     secret = new_token()
     sealed = field_encryption.seal(secret)
     with transaction() as session:
         bot = find_bot(actor, bot_id)
+        check_holds(actor, bot)
         bot.sealed_secret = sealed
         session.flush()
         _record(actor, audit.Action.BOT_CHANGED, bot, what="secret")

@@ -34,6 +34,20 @@ def find_bot(actor: Actor, bot_id: int) -> Bot:
     return bot
 
 
+def holds(actor: Actor, bot: Bot) -> bool:
+    """Whether a bot's address, room and secret are the actor's to know and to change: for its owner, and the operator.
+
+    Not for who manages everybody's bots: whoever says where one is called hears what is said in rooms not theirs.
+    """
+    return actor.is_trusted_operator or bot.owner_id == actor.user_id
+
+
+def check_holds(actor: Actor, bot: Bot) -> None:
+    """Raise Forbidden unless the actor `holds` the bot."""
+    if not holds(actor, bot):
+        raise Forbidden(_("Only whose bot it is can change its address, its room or its secret."))
+
+
 def tokens_replaced_by(token_id: int) -> list[int]:
     """Return the ids of the tokens in whose place this one came: one, or none."""
     return list(db.session.scalars(sa.select(ApiToken.id).where(ApiToken.replaced_by_id == token_id)))
