@@ -232,6 +232,33 @@ def test_where_a_bot_is_called_its_room_and_its_secret_are_its_owners(house: Hou
 
 
 @pytest.mark.api
+def test_a_token_that_is_bound_to_rooms_has_nothing_to_do_with_bots(house: House) -> None:
+    bot = make_bot(house, "ada").bot
+    bound = Program(house, new_token(house, "ada", WRITE, room_ids=[house.home().id])[1])
+    attempts = [
+        ("POST", "", {"bot": {"name": "Loose"}}),
+        ("GET", "", None),
+        ("GET", f"/{bot.id}", None),
+        ("GET", f"/{bot.id}/status", None),
+        ("PATCH", f"/{bot.id}", {"bot": {"description": "x"}}),
+        ("PATCH", f"/{bot.id}", {"bot": {"active": False}}),
+        ("POST", f"/{bot.id}/deactivate", None),
+        ("POST", f"/{bot.id}/activate", None),
+        ("POST", f"/{bot.id}/regenerate_secret", None),
+        ("DELETE", f"/{bot.id}", None),
+    ]
+    for method, end, body in attempts:
+        reply = bound.ask(method, f"/bots{end}", json=body)
+        assert (reply.status_code, reply.json["code"]) == (403, "forbidden"), (method, end)
+        assert reply.json["error"].startswith("This token is bound to rooms, and bots are not")
+    row = row_of(house, bot.id)
+    assert row is not None
+    assert (row.active, row.description, row.sealed_secret) == (True, "", bot.sealed_secret)
+    with house.rows() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Bot)) == 1
+
+
+@pytest.mark.api
 def test_bots_are_for_people_of_the_house_with_a_token_that_says_so(house: House) -> None:
     reader = Program(house, new_token(house, "ben", Scope.MESSAGES_READ.value)[1])
     assert reader.post("/bots", {"bot": {"name": "L"}}).json["scope"] == WRITE

@@ -16,6 +16,7 @@ from homechat.security.policy import HouseRight, house_right, may_in_house
 
 def bots_of(actor: Actor) -> list[Bot]:
     """Return the actor's bots by name; for who manages bots, everybody's. Raises Forbidden for who may have none."""
+    _check_sees_all_rooms(actor)
     query = sa.select(Bot).join(Bot.user).order_by(sa.func.lower(User.display_name), Bot.id)
     if may_in_house(actor, HouseRight.MANAGE_BOTS):
         return list(db.session.scalars(query))
@@ -25,6 +26,7 @@ def bots_of(actor: Actor) -> list[Bot]:
 
 def find_bot(actor: Actor, bot_id: int) -> Bot:
     """Return a bot of the actor's, or anybody's for who manages bots. Raises NotFound, Forbidden for who has none."""
+    _check_sees_all_rooms(actor)
     manages = may_in_house(actor, HouseRight.MANAGE_BOTS)
     if not manages:
         check_may_make(actor)
@@ -72,5 +74,14 @@ def is_at_work(bot: Bot) -> bool:
 
 def check_may_make(actor: Actor) -> None:
     """Raise Forbidden unless the actor may have bots."""
+    _check_sees_all_rooms(actor)
     if not may_in_house(actor, HouseRight.MAKE_BOTS):
         raise Forbidden(_("Bots are for people of the house."))
+
+
+def _check_sees_all_rooms(actor: Actor) -> None:
+    """Raise Forbidden for a token that is bound to rooms: no bot is, so one of its making would lead out of them."""
+    if actor.room_ids is not None:
+        raise Forbidden(
+            _("This token is bound to rooms, and bots are not: it can neither make nor change them.")
+        )
