@@ -20,7 +20,10 @@ from homechat.bots.models import WebhookDelivery
 from homechat.config import ensure_data_folder
 from homechat.database import transaction
 from homechat.errors import Conflict, Forbidden, NotFound
+from homechat.lockdown import Kind
 from homechat.messages.models import Message
+from homechat.operations.lockdown import lift
+from homechat.operations.lockdown import start as lock_down
 from homechat.rooms.actions import remove_member
 from homechat.security.policy import RoomKind
 from tests.conftest import GENEROUS_LIMITS, close
@@ -336,6 +339,44 @@ def test_what_is_not_stored_is_not_delivered_either(house: House) -> None:
     with pytest.raises(LookupError):
         say_and_fail()
     assert len(rows(house)) == 1
+
+
+# while the house is closed
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_while_the_house_is_closed_deliveries_wait_and_go_out_when_it_is_lifted(
+    home: House, kind: Kind
+) -> None:
+    with Receiver() as receiver:
+        listening(home, receiver.url)
+        home.say("ada", home.home().id, "before")
+        home.say("ada", home.home().id, "behind it")
+        (taken,) = home.act(deliveries.take, 10)
+        home.act(lock_down, Actor.operator(), kind, hours=2)
+        assert courier.carry_out(home.app, taken) is None  # It was in hand already.
+        home.say("ada", home.home().id, "meanwhile")
+        assert deliver(home) == []
+        assert states(home) == [("waiting", 0, None, "")] * 3
+        assert receiver.received == []
+
+        home.act(lift, Actor.operator())
+        for _number in range(3):
+            assert [outcome.status for outcome in deliver(home) if outcome] == [200]
+        told = [call.json["message"] for call in receiver.received]
+    assert told == ["before", "behind it", "meanwhile"]
+    assert states(home) == [("delivered", 1, 200, "")] * 3
+
+
+def test_a_closed_house_that_opens_by_the_clock_delivers_then(house: House) -> None:
+    with Receiver() as receiver:
+        listening(house, receiver.url)
+        house.say("ben", house.home().id, "hi")
+        house.act(lock_down, Actor.operator(), Kind.ALL, hours=1)
+        assert deliver(house) == []
+        with clock.moved(timedelta(hours=1, seconds=1)):
+            deliver(house)
+        assert len(receiver.received) == 1
 
 
 # the log

@@ -2,6 +2,7 @@
 
 At least once: whoever is about to send a row has a lease on it, and when that ran out without a word somebody else
 sends it again, under the same uuid. One at a time for each bot: one that never answers holds up nobody but itself.
+While the house is closed to bots everything waits, and no try is counted.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
-from homechat import audit, clock
+from homechat import audit, clock, lockdown
 from homechat.actor import Actor
 from homechat.bots.models import Bot, DeliveryKind, DeliveryState, WebhookDelivery
 from homechat.bots.queries import is_at_work
@@ -99,9 +100,12 @@ def put_in_queue(bot_ids: Iterable[int], message_id: int, tap: Tap | None = None
 
 
 def take(at_most: int) -> list[Job]:
-    """Return what is due and was given to nobody else: of each bot the oldest, and nothing while one is under way."""
+    """Return what is due and was given to nobody else: of each bot the oldest, and nothing while one is under way.
+
+    Nothing at all while the house is closed to bots.
+    """
     now = clock.now()
-    if at_most < 1 or db.session.scalar(_due(now).limit(1)) is None:
+    if at_most < 1 or db.session.scalar(_due(now).limit(1)) is None or lockdown.stops_bots():
         return []
     with transaction() as session:
         ids = session.scalars(_due(now).limit(at_most)).all()
@@ -119,6 +123,17 @@ def next_due() -> datetime | None:
         .order_by(WebhookDelivery.next_try_at)
         .limit(1)
     )
+
+
+def put_back(job: Job) -> None:
+    """Have a delivery that is ours wait on as if nobody had taken it: no try is counted."""
+    with transaction() as session:
+        session.execute(
+            sa.update(WebhookDelivery)
+            .where(WebhookDelivery.id == job.delivery_id, WebhookDelivery.lease == job.lease, WAITS)
+            .values(lease="", leased_until=None)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def finish(job: Job, outcome: Outcome) -> None:
