@@ -12,11 +12,12 @@ import pytest
 import sqlalchemy as sa
 
 from homechat import audit, clock, settings
+from homechat.accounts.models import User
 from homechat.actor import Actor
 from homechat.bots import actions, courier, deliveries
 from homechat.bots.deliveries import DELAYS, KEPT, LEASE, Job, Outcome
 from homechat.bots.hearing import called_in, hearers_of
-from homechat.bots.models import WebhookDelivery
+from homechat.bots.models import Bot, BotType, WebhookDelivery
 from homechat.config import ensure_data_folder
 from homechat.database import transaction
 from homechat.errors import Conflict, Forbidden, NotFound
@@ -25,7 +26,9 @@ from homechat.messages.models import Message
 from homechat.operations.lockdown import lift
 from homechat.operations.lockdown import start as lock_down
 from homechat.rooms.actions import remove_member
+from homechat.security import field_encryption
 from homechat.security.policy import RoomKind
+from tests.api_client import Program, new_token
 from tests.conftest import GENEROUS_LIMITS, close
 from tests.devices import devices
 from tests.house import House, copy_house
@@ -33,7 +36,7 @@ from tests.postgres import empty_house, move_in
 from tests.receivers import LISTED, WAIT_SECONDS, Receiver, black_hole, certificate_in, dripping, redirect_to
 from tests.server_process import ServerProcess
 from tests.test_bots import make_bot
-from tests.test_webhooks import signed
+from tests.test_webhooks import Hook, signed
 
 NOWHERE = "https://hooks.example.org/x"
 
@@ -169,6 +172,51 @@ def test_a_bot_that_is_not_to_be_told_anything_is_not(house: House, kind: str) -
         house.act(actions.set_active, house.actor("ben"), made.bot.id, active=False)
     house.say("ben", house.home().id, "hi @lights")
     assert rows(house) == []
+
+
+@pytest.mark.api
+@pytest.mark.parametrize("way", ["locked", "guest", "erased", "the bot is locked"])
+def test_a_bot_whose_owner_may_have_none_neither_hears_nor_speaks_until_they_are_back(
+    house: House, way: str
+) -> None:
+    with Receiver() as receiver:
+        house.act(settings.change, Actor.operator(), settings.WEBHOOK_PRIVATE_HOSTS, LISTED)
+        row, token = new_token(house, "cleo", "messages:read", "messages:write", as_bot=True, called="Lights")
+        with house.rows() as session, transaction():
+            bot = session.scalars(sa.select(Bot).where(Bot.user_id == row.user_id)).one()
+            bot.bot_type, bot.callback_url = BotType.WEBHOOK, receiver.url
+            hook = Hook(house, bot, house.act(field_encryption.unseal, bot.sealed_secret))
+        house.add("ben", house.home().id, "lights")
+        program, person = Program(house, token), "lights" if way == "the bot is locked" else "cleo"
+
+        def doors() -> list[int]:
+            said = program.post("/messages", {"message": "by token"})
+            return [program.get("/me").status_code, said.status_code, hook.call({"message": "x"}).status_code]
+
+        def told() -> list[str]:
+            return [call.json["message"] for call in receiver.received]
+
+        def stand(values: dict[str, Any]) -> None:
+            with house.rows() as session, transaction():
+                session.execute(sa.update(User).where(User.username == person).values(**values))
+
+        assert doors() == [200, 200, 200]
+        house.say("ben", house.home().id, "waits")
+        stand(
+            {"guest": {"role": "guest"}, "erased": {"erased_at": clock.now()}}.get(
+                way, {"standing": "locked"}
+            )
+        )
+        house.say("ben", house.home().id, "not heard")
+        assert len(rows(house)) == 1
+        deliver(house)
+        assert (doors(), told()) == ([401, 401, 404], [])
+        assert states(house) == [("dead", 1, None, "switched_off")]
+
+        stand({"role": "bot" if person == "lights" else "member", "erased_at": None, "standing": "active"})
+        house.say("ben", house.home().id, "heard again")
+        deliver(house)
+        assert (doors(), told()) == ([200, 200, 200], ["heard again"])
 
 
 def test_what_was_taken_back_meanwhile_is_not_delivered(house: House) -> None:

@@ -72,6 +72,12 @@ def is_at_work(bot: Bot) -> bool:
     return bot.active and bot.user.is_welcome and bot.owner.is_welcome and may_have
 
 
+def at_work_among(bot_ids: list[int]) -> list[int]:
+    """Return those of these bots that are at work, see `is_at_work`."""
+    bots = db.session.scalars(sa.select(Bot).where(Bot.id.in_(bot_ids)).order_by(Bot.id)) if bot_ids else ()
+    return [bot.id for bot in bots if is_at_work(bot)]
+
+
 def check_may_make(actor: Actor) -> None:
     """Raise Forbidden unless the actor may have bots."""
     _check_sees_all_rooms(actor)
