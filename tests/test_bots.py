@@ -333,6 +333,23 @@ def test_a_bot_works_as_long_as_its_owner_may_have_one(house: House) -> None:
     assert not at_work()
 
 
+@pytest.mark.api
+def test_the_tokens_of_a_bot_that_is_off_open_nothing_until_it_is_on_again(house: House) -> None:
+    row, spelled = new_token(house, "ben", Scope.MESSAGES_READ.value, Scope.MESSAGES_WRITE.value, as_bot=True)
+    bot = Program(house, spelled)
+    with house.rows() as session:
+        bot_id = session.scalar(sa.select(Bot.id).where(Bot.user_id == row.user_id))
+
+    def statuses() -> list[int]:
+        return [bot.get("/me").status_code, bot.post("/messages", {"message": "On"}).status_code]
+
+    assert statuses() == [200, 200]
+    house.act(actions.set_active, house.actor("ben"), bot_id, active=False)
+    assert statuses() == [401, 401]
+    house.act(actions.set_active, house.actor("ben"), bot_id, active=True)
+    assert statuses() == [200, 200]
+
+
 def test_a_deleted_bot_is_nowhere_and_what_it_wrote_stays(house: House) -> None:
     row, spelled = new_token(house, "ben", Scope.MESSAGES_READ.value, as_bot=True, called="Lights")
     with house.rows() as session:

@@ -21,6 +21,7 @@ from homechat.bots.models import Bot, BotType
 from homechat.bots.queries import bot_of_token, check_holds, check_may_make, find_bot
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Forbidden
+from homechat.realtime import revocation
 from homechat.rooms.actions import take_out_everywhere
 from homechat.security import field_encryption
 from homechat.security.policy import HouseRight, house_right
@@ -99,7 +100,7 @@ def change_bot(actor: Actor, bot_id: int, changes: Mapping[str, Any]) -> Bot:
 
 
 def set_active(actor: Actor, bot_id: int, *, active: bool) -> Bot:
-    """Switch a bot on or off; what waits to be delivered to one that is switched off is given up.
+    """Switch a bot on or off; off, its hook and its tokens open nothing, and what waits for it is given up.
 
     Nothing happens where it is so already. Raises NotFound.
     """
@@ -111,6 +112,8 @@ def set_active(actor: Actor, bot_id: int, *, active: bool) -> Bot:
         session.flush()
         if not active:
             deliveries.give_up(bot.id)
+            sentence = _("This bot was switched off.")
+            revocation.disconnect_user(bot.user_id, reason="revoked", sentence=sentence)
         _record(actor, audit.Action.BOT_CHANGED, bot, what="on" if active else "off")
     return bot
 
