@@ -334,6 +334,40 @@ def test_a_bot_works_as_long_as_its_owner_may_have_one(house: House) -> None:
 
 
 @pytest.mark.api
+@pytest.mark.parametrize("who", ["an admin's token", "an admin's page", "the shell"])
+def test_what_an_admin_switched_off_only_an_admin_switches_on(house: House, who: str) -> None:
+    bot = make_bot(house).bot
+    path, page = f"/bots/{bot.id}", f"/admin/bots/{bot.id}"
+    ada, ben = program(house, "ada"), program(house, "ben")
+
+    def switch(word: str, active: str) -> int:
+        if who == "the shell":
+            said(flask(house, "bot", active, str(bot.id)))
+            return 200
+        if who == "an admin's page":
+            return 200 if house.client("ada").post(f"{page}/{word}").status_code == 302 else 0
+        return int(ada.post(f"{path}/{active}").status_code)
+
+    assert ben.post(f"{path}/deactivate").status_code == ben.post(f"{path}/activate").status_code == 200
+    assert ben.post(f"{path}/deactivate").status_code == 200
+    assert switch("off", "deactivate") == 200  # It was off already, and now it stays off.
+    assert ben.post(f"{path}/deactivate").status_code == 200
+    for reply in (ben.post(f"{path}/activate"), ben.patch(path, {"bot": {"active": True}})):
+        assert (reply.status_code, reply.json["code"]) == (403, "forbidden")
+        assert (
+            reply.json["error"]
+            == "Whoever runs the house has switched this bot off. Ask them to switch it on."
+        )
+    with pytest.raises(Forbidden):
+        house.act(actions.set_active, house.actor("ben"), bot.id, active=True)
+    assert ben.get(path).json["bot"]["active"] is False
+
+    assert switch("on", "activate") == 200
+    assert ben.get(path).json["bot"]["active"] is True
+    assert ben.post(f"{path}/deactivate").status_code == ben.post(f"{path}/activate").status_code == 200
+
+
+@pytest.mark.api
 def test_the_tokens_of_a_bot_that_is_off_open_nothing_until_it_is_on_again(house: House) -> None:
     row, spelled = new_token(house, "ben", Scope.MESSAGES_READ.value, Scope.MESSAGES_WRITE.value, as_bot=True)
     bot = Program(house, spelled)

@@ -24,7 +24,7 @@ from homechat.errors import Conflict, Forbidden
 from homechat.realtime import revocation
 from homechat.rooms.actions import take_out_everywhere
 from homechat.security import field_encryption
-from homechat.security.policy import HouseRight, house_right
+from homechat.security.policy import HouseRight, house_right, may_in_house
 from homechat.security.tokens import new_token
 
 BOTS_MAX = 50
@@ -102,13 +102,17 @@ def change_bot(actor: Actor, bot_id: int, changes: Mapping[str, Any]) -> Bot:
 def set_active(actor: Actor, bot_id: int, *, active: bool) -> Bot:
     """Switch a bot on or off; off, its hook and its tokens open nothing, and what waits for it is given up.
 
-    Nothing happens where it is so already. Raises NotFound.
+    Switched off by anybody but its owner, it stays so until somebody who runs the house switches it on. Nothing happens
+    where it is so already. Raises NotFound, Forbidden.
     """
     with transaction() as session:
         bot = find_bot(actor, bot_id)
-        if bot.active is active:
+        if active and bot.kept_off and not may_in_house(actor, HouseRight.MANAGE_BOTS):
+            raise Forbidden(_("Whoever runs the house has switched this bot off. Ask them to switch it on."))
+        kept_off = not active and (bot.kept_off or actor.user_id != bot.owner_id)
+        if (bot.active, bot.kept_off) == (active, kept_off):
             return bot
-        bot.active = active
+        bot.active, bot.kept_off = active, kept_off
         session.flush()
         if not active:
             deliveries.give_up(bot.id)
