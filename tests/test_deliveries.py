@@ -15,13 +15,16 @@ from homechat import audit, clock, settings
 from homechat.accounts.models import User
 from homechat.actor import Actor
 from homechat.bots import actions, courier, deliveries
-from homechat.bots.deliveries import DELAYS, KEPT, LEASE, Job, Outcome
+from homechat.bots.deliveries import DELAYS, KEPT, LEASE, Job, Outcome, counts_of
 from homechat.bots.hearing import called_in, hearers_of
 from homechat.bots.models import Bot, BotType, WebhookDelivery
 from homechat.config import ensure_data_folder
 from homechat.database import transaction
 from homechat.errors import Conflict, Forbidden, NotFound
 from homechat.lockdown import Kind
+from homechat.messages.action_cards import ActionCard, CardAction
+from homechat.messages.actions import send_message
+from homechat.messages.answering import answer_card
 from homechat.messages.models import Message
 from homechat.operations.lockdown import lift
 from homechat.operations.lockdown import start as lock_down
@@ -425,6 +428,55 @@ def test_a_closed_house_that_opens_by_the_clock_delivers_then(house: House) -> N
         with clock.moved(timedelta(hours=1, seconds=1)):
             deliver(house)
         assert len(receiver.received) == 1
+
+
+# no more than so much
+
+
+def test_more_than_a_thousand_wait_for_no_bot_and_taps_always_get_in(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert deliveries.WAITING_MAX == 1000
+    monkeypatch.setattr(deliveries, "WAITING_MAX", 2)
+    with Receiver() as receiver:
+        made = listening(home, receiver.url)
+        for body in ("one", "two", "three", "four"):
+            home.say("ben", home.home().id, body)
+        assert states(home) == [("waiting", 0, None, "")] * 2 + [("dead", 0, None, "queue_full")] * 2
+        other = listening(home, receiver.url, name="Other")
+        home.say("ben", home.home().id, "five")
+        last = {row.bot_id: row.state for row in rows(home)}
+        assert last == {made.bot.id: "dead", other.bot.id: "waiting"}
+
+        bot = home.actor(made.bot.user.username)
+        card = ActionCard(actions=(CardAction("yes", "Yes"),))
+        said = {"room_id": home.home().id, "body": "Well?", "client_id": "well-0001", "card": card}
+        asked = home.act(send_message, bot, **said).id
+        home.act(answer_card, home.actor("ben"), message_id=asked, action_id="yes")
+        assert [(row.kind, row.state) for row in rows(home)][-1] == ("action", "waiting")
+
+        assert home.act(counts_of, made.bot.id) == {"waiting": 3, "delivered": 0, "dead": 3}
+        dropped = next(row for row in rows(home) if row.problem == "queue_full")
+        home.act(deliveries.replay, home.actor("ada"), dropped.id)
+        for _time in range(4):
+            deliver(home)
+        told = [call.json.get("message", "a tap") for call in receiver.received]
+        assert sorted(told) == ["a tap", "five", "one", "three", "two"]
+        home.say("ben", home.home().id, "six")
+    assert states(home)[-2:] == [("waiting", 0, None, "")] * 2
+
+
+def test_the_log_says_in_words_that_too_much_was_waiting(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "WAITING_MAX", 1)
+    made = listening(house)
+    house.say("ben", house.home().id, "hi")
+    page = house.client("ada").get(f"/admin/bots/{made.bot.id}").text
+    assert "Too much" not in page  # Guard.
+    house.say("ben", house.home().id, "hi again")
+    page = house.client("ada").get(f"/admin/bots/{made.bot.id}").text
+    assert "Too much was waiting for this bot already." in page
 
 
 # the log

@@ -291,5 +291,6 @@ def _problem_words() -> dict[str, str]:
         "broken": _("What came back was no answer."),
         "switched_off": _("The bot was switched off."),
         "deleted": _("The message was deleted."),
+        "queue_full": _("Too much was waiting for this bot already."),
         "left": _("The bot is not in the room any more."),
     }

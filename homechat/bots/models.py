@@ -105,6 +105,7 @@ class WebhookDelivery(Base):
     __table_args__ = (
         sa.Index("ix_webhook_deliveries_state_next_try_at", "state", "next_try_at"),
         sa.Index("ix_webhook_deliveries_bot_id_id", "bot_id", "id"),
+        sa.Index("ix_webhook_deliveries_bot_id_state", "bot_id", "state"),
         {"sqlite_autoincrement": True},
     )
 
