@@ -430,6 +430,25 @@ def test_each_act_is_in_the_log_once(house: House) -> None:
     ]
 
 
+def test_the_log_says_from_which_host_to_which_a_bot_was_moved_and_no_more(house: House) -> None:
+    bot = make_bot(house, callback_url="http://homeassistant.local:8123/api/webhook/f00dcafe").bot
+    addresses = ("https://Evil.example/in?key=c0ffee", "https://evil.example/other?key=c0ffee", "")
+    for address in (*addresses, ""):
+        house.act(actions.change_bot, house.actor("ben"), bot.id, {"callback_url": address})
+    rows = house.act(audit.entries, action=audit.Action.BOT_CHANGED)
+    assert [row.detail for row in reversed(rows)] == [
+        {"what": "details", "from": "http://homeassistant.local:8123", "to": "https://evil.example"},
+        {"what": "details", "from": "https://evil.example", "to": "https://evil.example"},
+        {"what": "details", "from": "https://evil.example", "to": ""},
+        {"what": "details"},
+    ]
+    page = house.client("ada").get("/admin/audit?action=bot_changed").text
+    assert "homeassistant.local:8123" in page
+    assert "evil.example" in page
+    assert "f00dcafe" not in page
+    assert "c0ffee" not in page
+
+
 def test_nobody_has_more_than_fifty_bots(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(actions, "BOTS_MAX", 1)
     make_bot(house)

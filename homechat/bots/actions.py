@@ -24,6 +24,7 @@ from homechat.errors import Conflict, Forbidden
 from homechat.realtime import revocation
 from homechat.rooms.actions import take_out_everywhere
 from homechat.security import field_encryption
+from homechat.security.outgoing import origin_of
 from homechat.security.policy import HouseRight, house_right, may_in_house
 from homechat.security.tokens import new_token
 
@@ -91,11 +92,12 @@ def change_bot(actor: Actor, bot_id: int, changes: Mapping[str, Any]) -> Bot:
         if bot.user.display_name != wanted.name:
             bot.user.display_name = wanted.name
             person_changed.send(user=bot.user)
+        moved = _moved(bot.callback_url, wanted.callback_url)
         bot.description, bot.callback_url = wanted.description, wanted.callback_url
         if "default_room_id" in changes:
             bot.default_room_id = wanted.default_room_id
         session.flush()
-        _record(actor, audit.Action.BOT_CHANGED, bot, what="details")
+        _record(actor, audit.Action.BOT_CHANGED, bot, what="details", **moved)
     return bot
 
 
@@ -202,6 +204,11 @@ def _put_in(actor: Actor, user: User, owner_id: int, wanted: Wanted, sealed: str
     db.session.refresh(bot)
     _record(actor, audit.Action.BOT_CREATED, bot, kind=bot.bot_type)
     return bot
+
+
+def _moved(before: str, after: str) -> dict[str, str]:
+    """Return for the log from which host to which a bot was moved. What stands behind a host may be secret."""
+    return {} if before == after else {"from": origin_of(before), "to": origin_of(after)}
 
 
 def _record(actor: Actor, action: audit.Action, bot: Bot, **detail: str) -> None:
