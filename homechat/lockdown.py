@@ -111,6 +111,11 @@ def refuse_joining() -> None:
         raise LockedDown(_("Nobody can join right now: the house is closed for a while."), until=_end(closed))
 
 
+def stops_bots() -> bool:
+    """Whether the house is closed to bots at this very moment: read anew, for whoever asks works on and on."""
+    return refusal(Role.BOT, in_force(clock.now()), has_token=True) is not None
+
+
 def refusal(role: Role | None, lockdowns: Sequence[InForce], *, has_token: bool = False) -> LockedDown | None:
     """Return what `lockdowns` say to somebody of `role`, or None when they may go on.
 

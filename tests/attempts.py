@@ -438,10 +438,10 @@ def make_bot(house: House) -> Attempt:
     return Attempt("ada", "/admin/bots", {"name": "Lights", "callback_url": "https://hooks.example.org/x"})
 
 
-def a_bot(house: House) -> int:
-    """Make a bot of Ben's and return its number."""
+def a_bot(house: House, owner: str = "ben") -> int:
+    """Make a bot of somebody's and return its number."""
     wanted = Wanted("Mower", callback_url="https://hooks.example.org/x")
-    made = house.act(bot_actions.create_bot, Actor.operator(), wanted, owner_id=house.id_of("ben"))
+    made = house.act(bot_actions.create_bot, Actor.operator(), wanted, owner_id=house.id_of(owner))
     return made.bot.id
 
 
@@ -460,7 +460,7 @@ def switch_bot_off(house: House) -> Attempt:
 
 
 def renew_bot_secret(house: House) -> Attempt:
-    return Attempt("ada", f"/admin/bots/{a_bot(house)}/secret")
+    return Attempt("ada", f"/admin/bots/{a_bot(house, 'ada')}/secret")
 
 
 def delete_bot(house: House) -> Attempt:

@@ -8,7 +8,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -155,6 +155,19 @@ def endless(handler: BaseHTTPRequestHandler) -> None:
             handler.wfile.write(with_everything)
     except OSError:
         pass
+
+
+def raw(*lines: bytes, then: bytes = b"") -> Callable[[BaseHTTPRequestHandler], None]:
+    """Return an answer of exactly these lines, and after them `then` again and again until nobody listens."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        with suppress(OSError):
+            for line in lines:
+                handler.wfile.write(line + b"\r\n")
+            while then:
+                handler.wfile.write(then)
+
+    return answer
 
 
 def dripping(handler: BaseHTTPRequestHandler) -> None:

@@ -68,6 +68,8 @@ def test_the_room_hears_who_was_first_and_nobody_else_hears_anything(
         told = listener.hear("message:answered", lambda it: it["id"] == message["id"])
         assert told == ack["message"]
         assert told["answer"]["by"] == person(shared_house, "cleo")
+    edit = ben.send("message:edit", {"message_id": message["id"], "body": "Burn it all?"})
+    assert (edit["ok"], edit["code"]) == (False, "conflict")
     late = tap(ben, message, "wait")
     assert (late["code"], late["error"]) == ("conflict", "Cleo was first: Let in")
     again = tap(cleo, message, "let_in")

@@ -343,14 +343,61 @@ def test_after_its_end_nobody_answers(house: House) -> None:
         assert tap(house, "cleo", message)["answered"]
 
 
+@pytest.mark.parametrize("action", ["let_in", "ack"])
+def test_what_was_answered_is_not_given_another_text(house: House, action: str) -> None:
+    room = house.room("ben", "cleo")
+    message = ask(house, room, "ben", ack_required=True)
+    program = program_of(house, "ben", Scope.MESSAGES_READ.value, Scope.MESSAGES_WRITE.value)
+    about = f"/messages/{message}"
+    assert program.patch(about, {"message": "Who rings?"}).status_code == 200
+    assert f"{about[1:]}/edit" in house.client("ben").get(about).text
+    tap(house, "cleo", message, action)
+
+    changed_buttons = {"message": "Burn it all?", "actions": AS_SENT[:1]}
+    for sent in ({"message": "Burn it all?"}, changed_buttons):
+        reply = program.patch(about, sent)
+        assert (reply.status_code, reply.json["code"]) == (409, "conflict")
+        assert reply.json["error"] == "Somebody has answered this as it is. Write a new one to put it right."
+    ben = house.client("ben")
+    refused = ben.post(f"{about}/edit", {"body": "Burn it all?"})
+    assert refused.status_code == 409
+    assert "Somebody has answered this as it is." in refused.text
+    assert f"{about[1:]}/edit" not in ben.get(about).text
+    with house.rows() as session:
+        row = session.get(Message, message, populate_existing=True)
+        assert row.body == "Who rings?"
+        assert [button["id"] for button in row.payload["card"]["actions"]] == ["let_in", "wait", "away"]
+    house.act(edit_message, house.actor("ben"), message_id=message, body="Who rings?")  # As it is.
+
+
+def test_a_bot_that_was_answered_says_it_anew_too(house: House) -> None:
+    _row, spelled = new_token(house, "ada", "messages:write", as_bot=True, called="Bell")
+    bot = Program(house, spelled)
+    message = bot.post("/messages", {"message": "Somebody rings", "actions": AS_SENT}).json["message"]["id"]
+    assert bot.patch(f"/messages/{message}", {"message": "Who rings?"}).status_code == 200
+    tap(house, "cleo", message)
+    assert bot.patch(f"/messages/{message}", {"message": "Burn it all?"}).status_code == 409
+
+
+def test_of_an_answer_and_an_edit_at_once_the_answer_is_to_the_text_that_stays(both: House) -> None:
+    room = both.room("ada", "ben", "cleo")
+    for number in range(8):
+        message = ask(both, room, "ada")
+        edit = partial(both.act, edit_message, both.actor("ada"), message_id=message, body=f"Number {number}")
+        edited, tapped = at_once(edit, partial(tap, both, "cleo", message))
+        assert isinstance(tapped, dict)
+        if isinstance(edited, Exception):
+            assert isinstance(edited, Conflict)
+        else:
+            assert edited.payload()["changed_seq"] < tapped["changed_seq"]
+
+
 def test_an_edited_message_keeps_its_buttons_and_a_deleted_one_loses_them(house: House) -> None:
     room = house.room("ben", "cleo")
     message = ask(house, room, "ben", ack_required=True)
-    tap(house, "cleo", message)
-
     edited = house.act(edit_message, house.actor("ben"), message_id=message, body="Who rings?").payload()
     assert [button["id"] for button in edited["actions"]] == ["let_in", "wait", "away"]
-    assert edited["answered"]["by"] == person(house, "cleo")
+    tap(house, "cleo", message)
 
     deleted = house.act(delete_message, house.actor("ben"), message_id=message).payload()
     assert (deleted["actions"], deleted["answered"], deleted["ack_required"]) == ([], None, False)

@@ -25,6 +25,7 @@ from homechat.accounts.token_models import ApiReads, ApiToken
 from homechat.actor import Actor, Role
 from homechat.api.endpoints import ENDPOINTS, Who
 from homechat.database import sqlite_driver, transaction
+from homechat.household.house_settings import change_settings
 from homechat.household.invitations import invite
 from homechat.household.people import change_role
 from homechat.security.policy import SCOPES, RoomKind, Scope
@@ -596,6 +597,19 @@ def test_settings_are_changed_together_or_not_at_all(house: House) -> None:
     for value in (None, [], {}, 1.5):
         assert is_json_refusal(ada.patch("/settings", {"house_name": value}), 422, "invalid")
     assert is_json_refusal(ada.patch("/settings", {"setup_token_digest": "x"}), 422, "invalid")
+
+
+def test_no_token_says_which_hosts_at_home_are_called(house: House) -> None:
+    house.act(change_settings, house.actor("ada"), {"webhook_private_hosts": "homeassistant.local"})
+    ada = Program(house, new_token(house, "ada", "admin:read", "admin:write")[1])
+    for hosts in ("homeassistant.local 192.168.0.0/16", ""):
+        reply = ada.patch("/settings", {"house_name": "Lane 4", "webhook_private_hosts": hosts})
+        assert is_json_refusal(reply, 403, "forbidden")
+        assert "An admin does so in a browser." in reply.json["error"]
+    kept = ada.get("/settings").json["settings"]
+    assert (kept["webhook_private_hosts"], kept["house_name"]) == ("homeassistant.local", "HomeChat")
+    as_it_is = {"house_name": "Lane 4", "webhook_private_hosts": "homeassistant.local"}
+    assert ada.patch("/settings", as_it_is).status_code == 200
     assert ada.get("/settings").json["settings"]["house_name"] == "Lane 4"
 
 

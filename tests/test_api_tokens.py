@@ -398,6 +398,21 @@ def test_an_old_token_can_end_at_once_but_never_lives_longer_by_being_replaced(h
         assert find(house, short_spelled) is None
 
 
+def test_replacing_again_and_again_leaves_two_alive_and_lengthens_no_life(house: House) -> None:
+    ben = at_page(house, "ben")
+    row, spelled = new_token(house, "ben", hours=100)
+    spelt = [spelled]
+    for _time in range(3):
+        row, spelled = house.act(api_tokens.rotate, ben, row.id, overlap_hours=168)
+        spelt.append(spelled)
+        assert [find(house, each) is not None for each in spelt[-3:]] == [False, True, True][-len(spelt) :]
+    assert [find(house, each) is not None for each in spelt] == [False, False, True, True]
+    assert len(house.act(api_tokens.tokens_of, ben)) == 2
+    assert len(entries(house, audit.Action.API_TOKEN_REVOKED)) == 2
+    with clock.moved(timedelta(hours=100)):
+        assert [find(house, each) for each in spelt] == [None] * 4
+
+
 def test_what_is_not_ones_own_is_not_replaced(house: House) -> None:
     old, _spelled = new_token(house, "ben")
     for name in ("cleo", "ada"):  # An admin, too, would come to hold what acts as somebody else.

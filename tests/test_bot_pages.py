@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from homechat import settings
 from homechat.bots.models import Bot, WebhookDelivery
+from homechat.rooms.actions import remove_member
 from homechat.security import field_encryption
 from tests import secrets_used
 from tests.attempts import a_bot, replay_delivery
@@ -52,7 +53,7 @@ def test_what_does_not_do_is_said_where_it_stands_and_what_was_typed_stays(house
     assert reply.status_code == 422
     assert "That is no address that can be called." in reply.text
     assert 'value="ftp://mower.example"' in reply.text
-    number = a_bot(house)
+    number = a_bot(house, "ada")
     reply = ada.post(f"/admin/bots/{number}", {"name": "", "callback_url": "https://hooks.example.org/y"})
     assert reply.status_code == 422
     assert 'value="https://hooks.example.org/y"' in reply.text
@@ -65,20 +66,44 @@ def test_a_bot_is_switched_changed_and_deleted(house: House) -> None:
     assert "Nothing comes in, and nothing goes out." in followed(ada, f"/admin/bots/{number}/off")
     assert '<span class="tag">off</span>' in ada.get("/admin/bots").text
     assert "It is switched on." in followed(ada, f"/admin/bots/{number}/on")
-    room = house.room("ada", name="Cellar")
-    form = {"name": "Lawn", "default_room_id": room}
-    assert "Saved." in followed(ada, f"/admin/bots/{number}", form)
-    assert f'<option value="{room}" selected>Cellar</option>' in ada.get(f"/admin/bots/{number}").text
+    assert "Saved." in followed(ada, f"/admin/bots/{number}", {"name": "Lawn", "description": ""})
     assert "The bot is gone." in followed(ada, f"/admin/bots/{number}/delete")
     assert ada.get(f"/admin/bots/{number}").status_code == 404
 
 
+def test_ones_own_bot_writes_to_a_room_of_ones_own(house: House) -> None:
+    ada, number, room = house.client("ada"), a_bot(house, "ada"), house.room("ada", name="Cellar")
+    form = {"name": "Lawn", "default_room_id": room}
+    assert "Saved." in followed(ada, f"/admin/bots/{number}", form)
+    assert f'<option value="{room}" selected>Cellar</option>' in ada.get(f"/admin/bots/{number}").text
+
+
 def test_a_room_of_somebody_elses_is_not_named(house: House) -> None:
-    secret = house.room("ben", name="Surprise party")
-    bot = make_bot(house, "ben", default_room_id=secret).bot
+    secret = house.room("ben", "ada", name="Surprise party")
+    bot = make_bot(house, "ada", default_room_id=secret).bot
+    house.act(remove_member, house.actor("ben"), secret, house.id_of("ada"))
     page = house.client("ada").get(f"/admin/bots/{bot.id}").text
     assert "Surprise" not in page
     assert f'<option value="{secret}" selected>A room that you are not in</option>' in page
+
+
+def test_where_somebody_elses_bot_is_called_is_neither_shown_nor_changed_nor_its_secret(house: House) -> None:
+    room = house.room("ben", name="Surprise party")
+    bot = make_bot(house, "ben", callback_url="https://ben.example/id", default_room_id=room).bot
+    ada, path, secret = house.client("ada"), f"/admin/bots/{bot.id}", secret_of(house, bot.id)
+    page = ada.get(path).text
+    for hidden in ("ben.example", "callback_url", "default_room_id", "Surprise", f"{path}/secret"):
+        assert hidden not in page
+    assert "are for Ben alone" in page
+    for form in ({"callback_url": "https://ada.example/"}, {"callback_url": ""}, {"default_room_id": ""}):
+        refused = ada.post(path, {"name": "Mine", **form})
+        assert refused.status_code == 403
+        assert "Only whose bot it is can change its address" in refused.text
+    assert ada.post(f"{path}/secret").status_code == 403
+    assert secret_of(house, bot.id) == secret
+    with house.rows() as session:
+        row = session.get(Bot, bot.id, populate_existing=True)
+        assert (row.name, row.callback_url, row.default_room_id) == ("Lights", "https://ben.example/id", room)
 
 
 def test_the_log_shows_what_became_of_a_delivery_and_not_what_was_said(house: House) -> None:

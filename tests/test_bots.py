@@ -196,7 +196,66 @@ def test_one_sees_ones_own_bots_and_an_admin_everybodys(house: House) -> None:
         body = {"bot": {"description": "x"}} if method == "PATCH" else None
         reply = ben.ask(method, f"/bots/{cleos}{end}", json=body)
         assert (reply.status_code, reply.json["code"]) == (404, "not_found"), (method, end)
-        assert ada.ask(method, f"/bots/{cleos}{end}", json=body).status_code == 200, (method, end)
+        if end != "/regenerate_secret":
+            assert ada.ask(method, f"/bots/{cleos}{end}", json=body).status_code == 200, (method, end)
+
+
+@pytest.mark.api
+def test_where_a_bot_is_called_its_room_and_its_secret_are_its_owners(house: House) -> None:
+    room = house.room("ben", name="Cellar")
+    made = make_bot(house, "ben", callback_url="https://ben.example:8443/api/id?key=k", default_room_id=room)
+    path = f"/bots/{made.bot.id}"
+    ada, ben = program(house, "ada"), program(house, "ben")
+    for changes in (
+        {"callback_url": "https://ada.example/"},
+        {"callback_url": ""},
+        {"default_room_id": None},
+    ):
+        reply = ada.patch(path, {"bot": {"name": "Mine", **changes}})
+        assert (reply.status_code, reply.json["code"]) == (403, "forbidden"), changes
+    refused_secret = ada.post(f"{path}/regenerate_secret")
+    assert (refused_secret.status_code, refused_secret.json["error"]) == (
+        403,
+        "Only whose bot it is can change its address, its room or its secret.",
+    )
+    for shown in (ada.get(path).json["bot"], ada.get("/bots").json["bots"][0]):
+        assert (shown["callback_url"], shown["default_room_id"]) == ("https://ben.example:8443", None)
+
+    row = row_of(house, made.bot.id)
+    assert row is not None
+    assert (row.name, row.sealed_secret) == ("Lights", made.bot.sealed_secret)
+    assert ben.get(path).json["bot"]["callback_url"] == row.callback_url == made.bot.callback_url
+    assert ben.patch(path, {"bot": {"callback_url": "", "default_room_id": None}}).status_code == 200
+    house.act(actions.change_bot, Actor.operator(), made.bot.id, {"callback_url": "https://shell.example/"})
+    assert house.act(actions.renew_secret, Actor.operator(), made.bot.id).secret != made.secret
+    assert ada.patch(path, {"bot": {"name": "Lamps"}}).status_code == 200
+
+
+@pytest.mark.api
+def test_a_token_that_is_bound_to_rooms_has_nothing_to_do_with_bots(house: House) -> None:
+    bot = make_bot(house, "ada").bot
+    bound = Program(house, new_token(house, "ada", WRITE, room_ids=[house.home().id])[1])
+    attempts = [
+        ("POST", "", {"bot": {"name": "Loose"}}),
+        ("GET", "", None),
+        ("GET", f"/{bot.id}", None),
+        ("GET", f"/{bot.id}/status", None),
+        ("PATCH", f"/{bot.id}", {"bot": {"description": "x"}}),
+        ("PATCH", f"/{bot.id}", {"bot": {"active": False}}),
+        ("POST", f"/{bot.id}/deactivate", None),
+        ("POST", f"/{bot.id}/activate", None),
+        ("POST", f"/{bot.id}/regenerate_secret", None),
+        ("DELETE", f"/{bot.id}", None),
+    ]
+    for method, end, body in attempts:
+        reply = bound.ask(method, f"/bots{end}", json=body)
+        assert (reply.status_code, reply.json["code"]) == (403, "forbidden"), (method, end)
+        assert reply.json["error"].startswith("This token is bound to rooms, and bots are not")
+    row = row_of(house, bot.id)
+    assert row is not None
+    assert (row.active, row.description, row.sealed_secret) == (True, "", bot.sealed_secret)
+    with house.rows() as session:
+        assert session.scalar(sa.select(sa.func.count()).select_from(Bot)) == 1
 
 
 @pytest.mark.api
@@ -274,6 +333,57 @@ def test_a_bot_works_as_long_as_its_owner_may_have_one(house: House) -> None:
     assert not at_work()
 
 
+@pytest.mark.api
+@pytest.mark.parametrize("who", ["an admin's token", "an admin's page", "the shell"])
+def test_what_an_admin_switched_off_only_an_admin_switches_on(house: House, who: str) -> None:
+    bot = make_bot(house).bot
+    path, page = f"/bots/{bot.id}", f"/admin/bots/{bot.id}"
+    ada, ben = program(house, "ada"), program(house, "ben")
+
+    def switch(word: str, active: str) -> int:
+        if who == "the shell":
+            said(flask(house, "bot", active, str(bot.id)))
+            return 200
+        if who == "an admin's page":
+            return 200 if house.client("ada").post(f"{page}/{word}").status_code == 302 else 0
+        return int(ada.post(f"{path}/{active}").status_code)
+
+    assert ben.post(f"{path}/deactivate").status_code == ben.post(f"{path}/activate").status_code == 200
+    assert ben.post(f"{path}/deactivate").status_code == 200
+    assert switch("off", "deactivate") == 200  # It was off already, and now it stays off.
+    assert ben.post(f"{path}/deactivate").status_code == 200
+    for reply in (ben.post(f"{path}/activate"), ben.patch(path, {"bot": {"active": True}})):
+        assert (reply.status_code, reply.json["code"]) == (403, "forbidden")
+        assert (
+            reply.json["error"]
+            == "Whoever runs the house has switched this bot off. Ask them to switch it on."
+        )
+    with pytest.raises(Forbidden):
+        house.act(actions.set_active, house.actor("ben"), bot.id, active=True)
+    assert ben.get(path).json["bot"]["active"] is False
+
+    assert switch("on", "activate") == 200
+    assert ben.get(path).json["bot"]["active"] is True
+    assert ben.post(f"{path}/deactivate").status_code == ben.post(f"{path}/activate").status_code == 200
+
+
+@pytest.mark.api
+def test_the_tokens_of_a_bot_that_is_off_open_nothing_until_it_is_on_again(house: House) -> None:
+    row, spelled = new_token(house, "ben", Scope.MESSAGES_READ.value, Scope.MESSAGES_WRITE.value, as_bot=True)
+    bot = Program(house, spelled)
+    with house.rows() as session:
+        bot_id = session.scalar(sa.select(Bot.id).where(Bot.user_id == row.user_id))
+
+    def statuses() -> list[int]:
+        return [bot.get("/me").status_code, bot.post("/messages", {"message": "On"}).status_code]
+
+    assert statuses() == [200, 200]
+    house.act(actions.set_active, house.actor("ben"), bot_id, active=False)
+    assert statuses() == [401, 401]
+    house.act(actions.set_active, house.actor("ben"), bot_id, active=True)
+    assert statuses() == [200, 200]
+
+
 def test_a_deleted_bot_is_nowhere_and_what_it_wrote_stays(house: House) -> None:
     row, spelled = new_token(house, "ben", Scope.MESSAGES_READ.value, as_bot=True, called="Lights")
     with house.rows() as session:
@@ -318,6 +428,25 @@ def test_each_act_is_in_the_log_once(house: House) -> None:
         ("bot_changed", {"what": "details"}, house.id_of("ben")),
         ("bot_deleted", {}, house.id_of("ben")),
     ]
+
+
+def test_the_log_says_from_which_host_to_which_a_bot_was_moved_and_no_more(house: House) -> None:
+    bot = make_bot(house, callback_url="http://homeassistant.local:8123/api/webhook/f00dcafe").bot
+    addresses = ("https://Evil.example/in?key=c0ffee", "https://evil.example/other?key=c0ffee", "")
+    for address in (*addresses, ""):
+        house.act(actions.change_bot, house.actor("ben"), bot.id, {"callback_url": address})
+    rows = house.act(audit.entries, action=audit.Action.BOT_CHANGED)
+    assert [row.detail for row in reversed(rows)] == [
+        {"what": "details", "from": "http://homeassistant.local:8123", "to": "https://evil.example"},
+        {"what": "details", "from": "https://evil.example", "to": "https://evil.example"},
+        {"what": "details", "from": "https://evil.example", "to": ""},
+        {"what": "details"},
+    ]
+    page = house.client("ada").get("/admin/audit?action=bot_changed").text
+    assert "homeassistant.local:8123" in page
+    assert "evil.example" in page
+    assert "f00dcafe" not in page
+    assert "c0ffee" not in page
 
 
 def test_nobody_has_more_than_fifty_bots(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

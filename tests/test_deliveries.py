@@ -12,17 +12,26 @@ import pytest
 import sqlalchemy as sa
 
 from homechat import audit, clock, settings
+from homechat.accounts.models import User
 from homechat.actor import Actor
 from homechat.bots import actions, courier, deliveries
-from homechat.bots.deliveries import DELAYS, KEPT, LEASE, Job, Outcome
+from homechat.bots.deliveries import DELAYS, KEPT, LEASE, Job, Outcome, counts_of
 from homechat.bots.hearing import called_in, hearers_of
-from homechat.bots.models import WebhookDelivery
+from homechat.bots.models import Bot, BotType, WebhookDelivery
 from homechat.config import ensure_data_folder
 from homechat.database import transaction
 from homechat.errors import Conflict, Forbidden, NotFound
+from homechat.lockdown import Kind
+from homechat.messages.action_cards import ActionCard, CardAction
+from homechat.messages.actions import send_message
+from homechat.messages.answering import answer_card
 from homechat.messages.models import Message
+from homechat.operations.lockdown import lift
+from homechat.operations.lockdown import start as lock_down
 from homechat.rooms.actions import remove_member
+from homechat.security import field_encryption
 from homechat.security.policy import RoomKind
+from tests.api_client import Program, new_token
 from tests.conftest import GENEROUS_LIMITS, close
 from tests.devices import devices
 from tests.house import House, copy_house
@@ -30,7 +39,7 @@ from tests.postgres import empty_house, move_in
 from tests.receivers import LISTED, WAIT_SECONDS, Receiver, black_hole, certificate_in, dripping, redirect_to
 from tests.server_process import ServerProcess
 from tests.test_bots import make_bot
-from tests.test_webhooks import signed
+from tests.test_webhooks import Hook, signed
 
 NOWHERE = "https://hooks.example.org/x"
 
@@ -166,6 +175,51 @@ def test_a_bot_that_is_not_to_be_told_anything_is_not(house: House, kind: str) -
         house.act(actions.set_active, house.actor("ben"), made.bot.id, active=False)
     house.say("ben", house.home().id, "hi @lights")
     assert rows(house) == []
+
+
+@pytest.mark.api
+@pytest.mark.parametrize("way", ["locked", "guest", "erased", "the bot is locked"])
+def test_a_bot_whose_owner_may_have_none_neither_hears_nor_speaks_until_they_are_back(
+    house: House, way: str
+) -> None:
+    with Receiver() as receiver:
+        house.act(settings.change, Actor.operator(), settings.WEBHOOK_PRIVATE_HOSTS, LISTED)
+        row, token = new_token(house, "cleo", "messages:read", "messages:write", as_bot=True, called="Lights")
+        with house.rows() as session, transaction():
+            bot = session.scalars(sa.select(Bot).where(Bot.user_id == row.user_id)).one()
+            bot.bot_type, bot.callback_url = BotType.WEBHOOK, receiver.url
+            hook = Hook(house, bot, house.act(field_encryption.unseal, bot.sealed_secret))
+        house.add("ben", house.home().id, "lights")
+        program, person = Program(house, token), "lights" if way == "the bot is locked" else "cleo"
+
+        def doors() -> list[int]:
+            said = program.post("/messages", {"message": "by token"})
+            return [program.get("/me").status_code, said.status_code, hook.call({"message": "x"}).status_code]
+
+        def told() -> list[str]:
+            return [call.json["message"] for call in receiver.received]
+
+        def stand(values: dict[str, Any]) -> None:
+            with house.rows() as session, transaction():
+                session.execute(sa.update(User).where(User.username == person).values(**values))
+
+        assert doors() == [200, 200, 200]
+        house.say("ben", house.home().id, "waits")
+        stand(
+            {"guest": {"role": "guest"}, "erased": {"erased_at": clock.now()}}.get(
+                way, {"standing": "locked"}
+            )
+        )
+        house.say("ben", house.home().id, "not heard")
+        assert len(rows(house)) == 1
+        deliver(house)
+        assert (doors(), told()) == ([401, 401, 404], [])
+        assert states(house) == [("dead", 1, None, "switched_off")]
+
+        stand({"role": "bot" if person == "lights" else "member", "erased_at": None, "standing": "active"})
+        house.say("ben", house.home().id, "heard again")
+        deliver(house)
+        assert (doors(), told()) == ([200, 200, 200], ["heard again"])
 
 
 def test_what_was_taken_back_meanwhile_is_not_delivered(house: House) -> None:
@@ -336,6 +390,93 @@ def test_what_is_not_stored_is_not_delivered_either(house: House) -> None:
     with pytest.raises(LookupError):
         say_and_fail()
     assert len(rows(house)) == 1
+
+
+# while the house is closed
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_while_the_house_is_closed_deliveries_wait_and_go_out_when_it_is_lifted(
+    home: House, kind: Kind
+) -> None:
+    with Receiver() as receiver:
+        listening(home, receiver.url)
+        home.say("ada", home.home().id, "before")
+        home.say("ada", home.home().id, "behind it")
+        (taken,) = home.act(deliveries.take, 10)
+        home.act(lock_down, Actor.operator(), kind, hours=2)
+        assert courier.carry_out(home.app, taken) is None  # It was in hand already.
+        home.say("ada", home.home().id, "meanwhile")
+        assert deliver(home) == []
+        assert states(home) == [("waiting", 0, None, "")] * 3
+        assert receiver.received == []
+
+        home.act(lift, Actor.operator())
+        for _number in range(3):
+            assert [outcome.status for outcome in deliver(home) if outcome] == [200]
+        told = [call.json["message"] for call in receiver.received]
+    assert told == ["before", "behind it", "meanwhile"]
+    assert states(home) == [("delivered", 1, 200, "")] * 3
+
+
+def test_a_closed_house_that_opens_by_the_clock_delivers_then(house: House) -> None:
+    with Receiver() as receiver:
+        listening(house, receiver.url)
+        house.say("ben", house.home().id, "hi")
+        house.act(lock_down, Actor.operator(), Kind.ALL, hours=1)
+        assert deliver(house) == []
+        with clock.moved(timedelta(hours=1, seconds=1)):
+            deliver(house)
+        assert len(receiver.received) == 1
+
+
+# no more than so much
+
+
+def test_more_than_a_thousand_wait_for_no_bot_and_taps_always_get_in(
+    home: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert deliveries.WAITING_MAX == 1000
+    monkeypatch.setattr(deliveries, "WAITING_MAX", 2)
+    with Receiver() as receiver:
+        made = listening(home, receiver.url)
+        for body in ("one", "two", "three", "four"):
+            home.say("ben", home.home().id, body)
+        assert states(home) == [("waiting", 0, None, "")] * 2 + [("dead", 0, None, "queue_full")] * 2
+        other = listening(home, receiver.url, name="Other")
+        home.say("ben", home.home().id, "five")
+        last = {row.bot_id: row.state for row in rows(home)}
+        assert last == {made.bot.id: "dead", other.bot.id: "waiting"}
+
+        bot = home.actor(made.bot.user.username)
+        card = ActionCard(actions=(CardAction("yes", "Yes"),))
+        said = {"room_id": home.home().id, "body": "Well?", "client_id": "well-0001", "card": card}
+        asked = home.act(send_message, bot, **said).id
+        home.act(answer_card, home.actor("ben"), message_id=asked, action_id="yes")
+        assert [(row.kind, row.state) for row in rows(home)][-1] == ("action", "waiting")
+
+        assert home.act(counts_of, made.bot.id) == {"waiting": 3, "delivered": 0, "dead": 3}
+        dropped = next(row for row in rows(home) if row.problem == "queue_full")
+        home.act(deliveries.replay, home.actor("ada"), dropped.id)
+        for _time in range(4):
+            deliver(home)
+        told = [call.json.get("message", "a tap") for call in receiver.received]
+        assert sorted(told) == ["a tap", "five", "one", "three", "two"]
+        home.say("ben", home.home().id, "six")
+    assert states(home)[-2:] == [("waiting", 0, None, "")] * 2
+
+
+def test_the_log_says_in_words_that_too_much_was_waiting(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "WAITING_MAX", 1)
+    made = listening(house)
+    house.say("ben", house.home().id, "hi")
+    page = house.client("ada").get(f"/admin/bots/{made.bot.id}").text
+    assert "Too much" not in page  # Guard.
+    house.say("ben", house.home().id, "hi again")
+    page = house.client("ada").get(f"/admin/bots/{made.bot.id}").text
+    assert "Too much was waiting for this bot already." in page
 
 
 # the log

@@ -300,7 +300,7 @@ def test_the_threats_document_has_every_row_and_what_holds_it() -> None:
         *(f"K{number}" for number in range(1, 16)),
         *(f"W-{number}" for number in range(1, 11)),
         *(f"A-{number}" for number in range(1, 18)),
-        *(f"T-{number}" for number in range(1, 8)),
+        *(f"T-{number}" for number in range(1, 9)),
         *(f"U-{number}" for number in range(1, 7)),
         *(f"B-{number}" for number in range(1, 6)),
         "F-4",

@@ -68,6 +68,7 @@ LOST: dict[str, set[str]] = {
 LOST_COLUMNS = {
     "0003": {"login_sessions.proved_at", "login_sessions.device_id", "users.two_factor_since"},
     "0004": {"api_tokens.device_id"},
+    "0011": {"bots.kept_off"},
     "0010": {f"webhook_deliveries.{column}" for column in ("kind", "action_id", "person_id")},
 }
 # A step up gives the others of them back; these begin anew.

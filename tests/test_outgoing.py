@@ -19,8 +19,23 @@ from homechat.security.outgoing import (
     private_hosts,
     target_of,
 )
-from homechat.security.sending import ANSWER_BYTES_MAX, NotSent, post
-from tests.receivers import LISTED, Receiver, black_hole, certificate_in, dripping, endless, redirect_to
+from homechat.security.sending import (
+    ANSWER_BYTES_MAX,
+    HEARD_BYTES_MAX,
+    INTERIM_ANSWERS_MAX,
+    NotSent,
+    post,
+)
+from tests.receivers import (
+    LISTED,
+    Receiver,
+    black_hole,
+    certificate_in,
+    dripping,
+    endless,
+    raw,
+    redirect_to,
+)
 from tests.server_process import free_port
 
 NONE = PrivateHosts()
@@ -308,6 +323,46 @@ def test_of_an_endless_answer_little_is_read() -> None:
     with Receiver(answer=endless) as receiver:
         assert send(receiver.url) == 200
     assert ANSWER_BYTES_MAX == 65_536
+
+
+CONTINUE = (b"HTTP/1.1 100 Continue", b"")
+YES = (b"HTTP/1.1 204 No Content", b"")
+
+
+@pytest.mark.parametrize(
+    ("lines", "then", "came_of_it"),
+    [
+        (CONTINUE * INTERIM_ANSWERS_MAX + YES, b"", 204),
+        (CONTINUE * (INTERIM_ANSWERS_MAX + 1) + YES, b"", "broken"),
+        ((), b"HTTP/1.1 100 Continue\r\n\r\n", "broken"),
+        ((), b"HTTP/1.1 100 Continue\r\n" + b"X-Much: more\r\n" * 50 + b"\r\n", "broken"),
+        ((), b"HTTP/1.1 ", "broken"),
+        ((b"HTTP/1.1 200 OK",), b"X-Much: more\r\n", "broken"),
+        ((b"HTTP/1.1 204 No Content", *[b"X-Much: " + b"x" * 5000] * 10, b""), b"", 204),
+        ((b"HTTP/1.1 204 No Content", *[b"X-Much: " + b"x" * 5000] * 50, b""), b"", "broken"),
+    ],
+)
+def test_who_does_not_come_to_the_point_is_not_listened_to(
+    lines: tuple[bytes, ...], then: bytes, came_of_it: int | str
+) -> None:
+    with Receiver(answer=raw(*lines, then=then)) as receiver:
+        try:
+            came: int | str = send(receiver.url, seconds=30.0)
+        except NotSent as error:
+            came = error.problem
+    assert came == came_of_it  # And not "timeout".
+
+
+def test_a_whole_head_by_https_counts_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    certificate = certificate_in(tmp_path)
+    monkeypatch.setattr(sending, "_trust", lambda: ssl.create_default_context(cafile=certificate))
+    babbling = raw(
+        then=b"HTTP/1.1 100 Continue\r\n" + b"X: y\r\n" * 90 + b"X: " + b"y" * 60_000 + b"\r\n\r\n"
+    )
+    with Receiver(answer=babbling, certificate=certificate) as receiver, pytest.raises(NotSent) as error:
+        send(receiver.url, seconds=30.0)
+    assert error.value.problem == "broken"
+    assert HEARD_BYTES_MAX == 131_072
 
 
 def test_a_dead_end_is_a_sentence_and_no_traceback() -> None:

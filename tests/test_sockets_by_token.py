@@ -18,6 +18,8 @@ from homechat.accounts import api_tokens
 from homechat.accounts.models import Standing, User
 from homechat.accounts.token_models import ApiToken
 from homechat.actor import Actor, Role
+from homechat.bots.actions import set_active
+from homechat.bots.models import Bot
 from homechat.database import transaction
 from homechat.doors.events import EVENTS, Sender, dispatch
 from homechat.messages.action_cards import ActionCard
@@ -151,6 +153,23 @@ def test_a_bot_goes_silent_with_its_owner(
         session.execute(sa.text("UPDATE security_epoch SET value = value + 1"))
 
     assert bot.ended.wait(2)
+
+
+def test_a_bot_that_is_switched_off_is_cut_and_comes_back_when_it_is_on(
+    shared_house: House, script: Callable[[str], Script]
+) -> None:
+    row, token = new_token(shared_house, "ben", "messages:read", called="Switched", as_bot=True)
+    with shared_house.rows() as session:
+        bot_id = session.scalar(sa.select(Bot.id).where(Bot.user_id == row.user_id))
+    bot = script(token).connect()
+
+    shared_house.act(set_active, Actor.operator(), bot_id, active=False)
+
+    assert bot.ended.wait(WAIT_SECONDS)
+    with pytest.raises(Refused):
+        script(token).connect()
+    shared_house.act(set_active, Actor.operator(), bot_id, active=True)
+    assert script(token).connect().send("room:list")["ok"] is False  # It is there, and lacks that scope.
 
 
 # coming back

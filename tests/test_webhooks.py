@@ -25,6 +25,7 @@ from homechat.operations.lockdown import start as lock_down
 from homechat.rooms.actions import archive_room
 from homechat.security.policy import RoomKind
 from tests.api_client import Program
+from tests.conftest import close
 from tests.house import House
 from tests.receivers import Receiver
 from tests.server_process import ROOT
@@ -205,6 +206,44 @@ def test_calls_that_are_not_signed_use_up_nothing(hook: Hook) -> None:
     for _each in range(61):
         assert hook.call({"message": "x"}, signature="sha256=00").status_code == 401
     assert hook.call({"message": "hi"}).status_code == 200
+
+
+def test_a_flood_at_one_hook_stops_that_one_and_nothing_else(house: House) -> None:
+    house = House(house.data_dir, api_limit="3/minute")
+    try:
+        first, second = (
+            Hook(house, made.bot, made.secret) for made in (make_bot(house, "ada"), make_bot(house, "ben"))
+        )
+        statuses = [first.call({"message": "hi"}).status_code for _each in range(61)]
+        assert statuses == [200] * 60 + [429]
+        assert second.call({"message": "hi"}).status_code == 200
+        for _each in range(3):
+            assert Program(house).get("/server_info").status_code == 200
+        assert Program(house).get("/server_info").status_code == 429  # Guard: those are counted here.
+        assert second.call({"message": "hi"}).status_code == 200
+    finally:
+        close(house)
+
+
+def test_what_is_wrongly_signed_counts_against_its_address_and_no_bot(house: House) -> None:
+    house = House(house.data_dir, api_limit="3/minute")
+    try:
+        made = make_bot(house, "ada")
+        hook, nowhere = Hook(house, made.bot, made.secret), Hook(house, make_bot(house, "ben").bot, "x")
+        nowhere.bot.webhook_id = "A" * 43
+        wrong = [hook.call({"message": "x"}, signature="sha256=00") for _each in range(2)]
+        wrong += [nowhere.call({"message": "x"}) for _each in range(2)]
+        wrong += [hook.call({"message": "x"}, signature="")]
+        assert [reply.status_code for reply in wrong] == [401, 401, 404, 429, 429]
+        assert wrong[-1].json["retry_after"] <= 60
+        assert [reply.headers["X-RateLimit-Remaining"] for reply in wrong] == ["2", "1", "0", "0", "0"]
+        assert hook.call({"message": "hi"}).status_code == 200
+        assert Program(house).get("/server_info").status_code == 200
+        elsewhere = {"environ_base": {"REMOTE_ADDR": "198.51.100.7"}}
+        path = f"/webhooks/{made.bot.webhook_id}"
+        assert Program(house).ask("POST", path, data=b"{}", **elsewhere).status_code == 401
+    finally:
+        close(house)
 
 
 def test_more_than_64_kib_is_too_much(hook: Hook) -> None:

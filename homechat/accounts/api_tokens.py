@@ -80,8 +80,9 @@ def issue(
 def rotate(actor: Actor, token_id: int, *, overlap_hours: int = OVERLAP_HOURS) -> tuple[ApiToken, str]:
     """Give one of the actor's tokens a successor with the same powers; return it and how it is spelled.
 
-    The old one works on for `overlap_hours` (0 to 168), so that whatever uses it can be changed in peace. One that
-    has an end gets a successor that lives as long as it was to live.
+    The old one works on for `overlap_hours` (0 to 168), so that whatever uses it can be changed in peace, though not
+    beyond its own end; the one that it replaced itself ends now, so that never more than two are alive. One that has an
+    end gets a successor that lives as long as it was to live.
     Raises NotFound for anybody else's, Conflict for one that was replaced before, Invalid, Forbidden, StepUpNeeded,
     TooMany for too many an hour.
     """
@@ -110,6 +111,7 @@ def rotate(actor: Actor, token_id: int, *, overlap_hours: int = OVERLAP_HOURS) -
             room_ids=old.room_ids,
             life=None if old.expires_at is None else old.expires_at - old.created_at,
         )
+        _end_predecessors(actor, old)
         old.replaced_by_id = new.id
         end = now + timedelta(hours=overlap_hours)
         old.expires_at = end if old.expires_at is None else min(end, old.expires_at)
@@ -268,6 +270,13 @@ def _not_ended(query: sa.Select[ApiToken]) -> list[ApiToken]:
 def _revoke(actor: Actor, row: ApiToken) -> None:
     _end(row)
     audit.record(actor, audit.Action.API_TOKEN_REVOKED, subject=f"token:{row.id}", about=row.created_by_id)
+
+
+def _end_predecessors(actor: Actor, row: ApiToken) -> None:
+    query = sa.select(ApiToken).where(ApiToken.replaced_by_id == row.id, ApiToken.revoked_at.is_(None))
+    for older in db.session.scalars(query).all():
+        if not has_ended(older, clock.now()):
+            _revoke(actor, older)
 
 
 def _end(row: ApiToken) -> None:

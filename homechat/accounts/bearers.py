@@ -1,7 +1,8 @@
 """Who is behind a bearer token: looked up by its prefix, compared in constant time, asked anew at every use.
 
 A token is worth something only while it is neither revoked nor over, and while both whom it acts as and whose it is may
-come in. What it may be used for is never more than what these two may do now: a demoted admin's `admin:read` is dead.
+come in; that of a bot, while that is switched on. What it may be used for is never more than what these two may do now:
+a demoted admin's `admin:read` is dead.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sqlalchemy as sa
 
 from homechat import clock
 from homechat.accounts.models import User
+from homechat.accounts.signals import bot_asked_for
 from homechat.accounts.token_models import ApiToken, TokenKind
 from homechat.actor import Actor, Door, Role
 from homechat.database import UtcDateTime, db, transaction
@@ -58,7 +60,14 @@ def counts(row: ApiToken) -> bool:
     """Whether the token opens anything at this moment."""
     if has_ended(row, clock.now()) or not (row.user.is_welcome and row.created_by.is_welcome):
         return False
+    if row.user.role == Role.BOT and not _is_switched_on(row.user_id):
+        return False
     return row.kind == TokenKind.SIGN_IN or house_right(Role(row.created_by.role), HouseRight.MAKE_TOKENS)
+
+
+def _is_switched_on(bot_user_id: int) -> bool:
+    answers = bot_asked_for.send(user_id=bot_user_id)
+    return all(answer is not False for _listener, answer in answers)
 
 
 def has_ended(row: ApiToken, at: datetime) -> bool:

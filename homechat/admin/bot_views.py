@@ -25,7 +25,7 @@ from homechat.bots.models import (
     DeliveryState,
     WebhookDelivery,
 )
-from homechat.bots.queries import bots_of, find_bot, is_at_work
+from homechat.bots.queries import bots_of, find_bot, holds, is_at_work
 from homechat.doors.forms import errors_of, form_number, form_text, query_number
 from homechat.doors.people import current_actor
 from homechat.errors import HomeChatError, Invalid, NotFound, StepUpNeeded
@@ -53,7 +53,10 @@ class DeliveryLine:
 
 @dataclass(frozen=True)
 class BotLine:
-    """One bot. is_at_work: whether it takes calls and is told things; off also where its owner may have none now."""
+    """One bot. is_at_work: whether it takes calls and is told things; off also where its owner may have none now.
+
+    is_mine: whether whoever looks may say where it is called, and with which secret.
+    """
 
     id: int
     name: str
@@ -62,7 +65,8 @@ class BotLine:
     description: str
     is_webhook: bool
     webhook_url: str
-    callback_url: str
+    has_address: bool
+    is_mine: bool
     active: bool
     is_at_work: bool
     last_received_at: datetime | None
@@ -115,7 +119,7 @@ def bot(bot_id: int) -> Page:
 def change_bot(bot_id: int) -> Page:
     actor = current_actor()
     wanted = _wanted()
-    changes = {name: getattr(wanted, name) for name in actions.CHANGEABLE}
+    changes = {name: getattr(wanted, name) for name in actions.CHANGEABLE if name in request.form}
     try:
         actions.change_bot(actor, bot_id, changes)
     except NotFound:
@@ -168,7 +172,7 @@ def _bots_page(
     last = deliveries.last_of([bot.id for bot in found])
     return page(
         "bots",
-        bots=[_line(bot, last.get(bot.id)) for bot in found],
+        bots=[_line(actor, bot, last.get(bot.id)) for bot in found],
         form=form or MultiDict(),
         hosts_form={HOSTS.key: household.value_of(HOSTS) if hosts is None else hosts},
         errors=errors,
@@ -188,7 +192,7 @@ def _bot_page(
     rows = deliveries.log_of(actor, bot_id=found.id, before=query_number("before"))
     return page(
         "bot",
-        bot=_line(found, rows[0] if rows else None),
+        bot=_line(actor, found, rows[0] if rows else None),
         deliveries=[_delivery_line(row) for row in rows],
         older=rows[-1].id if len(rows) == deliveries.PAGE else None,
         form=form or _as_form(found),
@@ -244,7 +248,7 @@ def _limits() -> dict[str, int]:
     }
 
 
-def _line(found: Bot, last: WebhookDelivery | None) -> BotLine:
+def _line(actor: Actor, found: Bot, last: WebhookDelivery | None) -> BotLine:
     return BotLine(
         id=found.id,
         name=found.name,
@@ -253,7 +257,8 @@ def _line(found: Bot, last: WebhookDelivery | None) -> BotLine:
         description=found.description,
         is_webhook=found.bot_type == BotType.WEBHOOK,
         webhook_url=webhook_url(found),
-        callback_url=found.callback_url,
+        has_address=bool(found.callback_url),
+        is_mine=holds(actor, found),
         active=found.active,
         is_at_work=is_at_work(found),
         last_received_at=found.last_received_at,
@@ -286,5 +291,6 @@ def _problem_words() -> dict[str, str]:
         "broken": _("What came back was no answer."),
         "switched_off": _("The bot was switched off."),
         "deleted": _("The message was deleted."),
+        "queue_full": _("Too much was waiting for this bot already."),
         "left": _("The bot is not in the room any more."),
     }

@@ -48,7 +48,10 @@ class Change(Body):
 
 
 class Bot(Shape):
-    """A machine that writes. webhook_url: where it is called.  callback_url: where it is told what people write."""
+    """A machine that writes. webhook_url: where it is called.  callback_url: where it is told what people write.
+
+    Of somebody else's, whoever runs the house is told the host of callback_url alone, and no default_room_id.
+    """
 
     id = Number()
     name = Text()
@@ -121,7 +124,7 @@ class BotStatus(Shape):
 @endpoint("GET", "/bots", needs=Scope.BOTS_WRITE, gives=Bots)
 def bots(actor: Actor, data: Json) -> Json:
     """One's bots; all of the house, for those who run it."""
-    return {"bots": [bot_data(bot) for bot in bots_of(actor)]}
+    return {"bots": [bot_data(actor, bot) for bot in bots_of(actor)]}
 
 
 @endpoint(
@@ -136,14 +139,14 @@ def create_bot(actor: Actor, data: Json) -> tuple[Json, int]:
     """Make a bot; 200 with the one that this token has by this name already."""
     asked = _without_none(data["bot"])
     made = actions.create_bot(actor, Wanted(**{**asked, "bot_type": BotType(asked["bot_type"])}))
-    shown = made_data(made)
+    shown = made_data(actor, made)
     return {"success": True, "bot": shown, "data": {"bot": shown}}, 201 if made.is_new else 200
 
 
 @endpoint("GET", "/bots/<int:bot_id>", needs=Scope.BOTS_WRITE, gives=OneBot)
 def bot(actor: Actor, data: Json, bot_id: int) -> Json:
     """One bot."""
-    return {"bot": bot_data(find_bot(actor, bot_id))}
+    return {"bot": bot_data(actor, find_bot(actor, bot_id))}
 
 
 @endpoint(
@@ -163,7 +166,7 @@ def change_bot(actor: Actor, data: Json, bot_id: int) -> Json:
     changed = actions.change_bot(actor, bot_id, changes) if changes else find_bot(actor, bot_id)
     if active is not None:
         changed = actions.set_active(actor, bot_id, active=bool(active))
-    return {"success": True, "bot": bot_data(changed)}
+    return {"success": True, "bot": bot_data(actor, changed)}
 
 
 @endpoint("DELETE", "/bots/<int:bot_id>", needs=Scope.BOTS_WRITE, gives=Success)
@@ -182,13 +185,13 @@ def bot_status(actor: Actor, data: Json, bot_id: int) -> Json:
 @endpoint("POST", "/bots/<int:bot_id>/activate", needs=Scope.BOTS_WRITE, gives=ThatBot)
 def activate_bot(actor: Actor, data: Json, bot_id: int) -> Json:
     """Let a bot work."""
-    return {"success": True, "bot": bot_data(actions.set_active(actor, bot_id, active=True))}
+    return {"success": True, "bot": bot_data(actor, actions.set_active(actor, bot_id, active=True))}
 
 
 @endpoint("POST", "/bots/<int:bot_id>/deactivate", needs=Scope.BOTS_WRITE, gives=ThatBot)
 def deactivate_bot(actor: Actor, data: Json, bot_id: int) -> Json:
     """Have a bot rest: its hook and its tokens are like none meanwhile."""
-    return {"success": True, "bot": bot_data(actions.set_active(actor, bot_id, active=False))}
+    return {"success": True, "bot": bot_data(actor, actions.set_active(actor, bot_id, active=False))}
 
 
 @endpoint(
@@ -196,7 +199,7 @@ def deactivate_bot(actor: Actor, data: Json, bot_id: int) -> Json:
 )
 def regenerate_secret(actor: Actor, data: Json, bot_id: int) -> Json:
     """A new secret in place of the old one, which is worth nothing at once."""
-    return {"success": True, "bot": made_data(actions.renew_secret(actor, bot_id))}
+    return {"success": True, "bot": made_data(actor, actions.renew_secret(actor, bot_id))}
 
 
 def _without_none(sent: Json) -> dict[str, Any]:

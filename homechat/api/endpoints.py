@@ -79,6 +79,7 @@ class Endpoint:
     because clients look for it.  creates: whether it makes something new, so that an Idempotency-Key counts.
     example: what one may send to it.  takes_files: whether a form with files (multipart) may come in place of JSON.
     gives_bytes: whether what it gives is no JSON but a file.  gives_text: whether it is text for who prefers that.
+    counts_itself: the budget of which its handler spends, by address, where that of everybody's requests is not for it.
     """
 
     method: str
@@ -93,6 +94,7 @@ class Endpoint:
     takes_files: bool = False
     gives_bytes: bool = False
     gives_text: bool = False
+    counts_itself: limits.Budget | None = None
 
     @property
     def summary(self) -> str:
@@ -122,6 +124,7 @@ def endpoint(
     takes_files: bool = False,
     gives_bytes: bool = False,
     gives_text: bool = False,
+    counts_itself: limits.Budget | None = None,
 ) -> Callable[[HandlerT], HandlerT]:
     """Register a handler behind the one path that all of them take; see `Endpoint`.
 
@@ -146,6 +149,7 @@ def endpoint(
             takes_files=takes_files,
             gives_bytes=gives_bytes,
             gives_text=gives_text,
+            counts_itself=counts_itself,
         )
         ENDPOINTS[f"{blueprint.name}.{name}"] = found
         blueprint.add_url_rule(
@@ -184,7 +188,10 @@ def _check_caller() -> None:
     answer_as_json(**(found.refusals_carry if found else {}))
     g.api_actor = Actor.stranger(door=Door.API, address=client_address(), user_agent=client_user_agent())
     if found is None or found.needs is Who.ANYBODY:
-        _spend(limits.API_ADDRESS, client_address())
+        if found is not None and found.counts_itself is not None:
+            g.api_budget = (found.counts_itself, client_address())
+        else:
+            _spend(limits.API_ADDRESS, client_address())
         _refuse_plain_http(None, found)
         if request.endpoint is not None and found is None:
             raise NotFound(_("There is nothing at this address."))

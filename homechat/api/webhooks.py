@@ -11,6 +11,7 @@ from homechat.api.shapes import MessageInShort, Shape, Success
 from homechat.bots.signatures import HEADERS
 from homechat.bots.webhooks import Call, receive
 from homechat.doors.shapes import Number
+from homechat.security import limits
 
 DELIVERY_HEADERS = ("X-HomeChat-Delivery", "X-GitHub-Delivery")
 
@@ -30,7 +31,7 @@ class Called(Success):
     data = fields.Nested(CalledInData)
 
 
-@endpoint("POST", "/webhooks/<webhook_id>", needs=Who.ANYBODY, gives=Called)
+@endpoint("POST", "/webhooks/<webhook_id>", needs=Who.ANYBODY, gives=Called, counts_itself=limits.WRONG_CALLS)
 def webhook(actor: Actor, data: Json, webhook_id: str) -> Json:
     """Call a bot: any JSON, signed with its secret in X-HomeChat-Signature or X-Hub-Signature-256."""
     told = receive(actor, webhook_id, _call())

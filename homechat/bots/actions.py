@@ -18,16 +18,19 @@ from homechat.actor import Actor, Role
 from homechat.bots import deliveries
 from homechat.bots.checking import Wanted, checked
 from homechat.bots.models import Bot, BotType
-from homechat.bots.queries import bot_of_token, check_may_make, find_bot
+from homechat.bots.queries import bot_of_token, check_holds, check_may_make, find_bot
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Forbidden
+from homechat.realtime import revocation
 from homechat.rooms.actions import take_out_everywhere
 from homechat.security import field_encryption
-from homechat.security.policy import HouseRight, house_right
+from homechat.security.outgoing import origin_of
+from homechat.security.policy import HouseRight, house_right, may_in_house
 from homechat.security.tokens import new_token
 
 BOTS_MAX = 50
-CHANGEABLE = ("name", "description", "callback_url", "default_room_id")
+OF_ITS_OWNER = ("callback_url", "default_room_id")
+CHANGEABLE = ("name", "description", *OF_ITS_OWNER)
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,12 @@ def equip_bot(actor: Actor, user: User, owner: User) -> Bot:
 def change_bot(actor: Actor, bot_id: int, changes: Mapping[str, Any]) -> Bot:
     """Change what is named in `changes`, see CHANGEABLE; the rest stays as it is.
 
-    Raises NotFound, Invalid naming the fields.
+    Raises NotFound, Invalid naming the fields, Forbidden for what is its owner's (OF_ITS_OWNER).
     """
     with transaction() as session:
         bot = find_bot(actor, bot_id)
+        if any(name in changes for name in OF_ITS_OWNER):
+            check_holds(actor, bot)
         wanted = Wanted(
             bot.name,
             description=bot.description,
@@ -87,27 +92,34 @@ def change_bot(actor: Actor, bot_id: int, changes: Mapping[str, Any]) -> Bot:
         if bot.user.display_name != wanted.name:
             bot.user.display_name = wanted.name
             person_changed.send(user=bot.user)
+        moved = _moved(bot.callback_url, wanted.callback_url)
         bot.description, bot.callback_url = wanted.description, wanted.callback_url
         if "default_room_id" in changes:
             bot.default_room_id = wanted.default_room_id
         session.flush()
-        _record(actor, audit.Action.BOT_CHANGED, bot, what="details")
+        _record(actor, audit.Action.BOT_CHANGED, bot, what="details", **moved)
     return bot
 
 
 def set_active(actor: Actor, bot_id: int, *, active: bool) -> Bot:
-    """Switch a bot on or off; what waits to be delivered to one that is switched off is given up.
+    """Switch a bot on or off; off, its hook and its tokens open nothing, and what waits for it is given up.
 
-    Nothing happens where it is so already. Raises NotFound.
+    Switched off by anybody but its owner, it stays so until somebody who runs the house switches it on. Nothing happens
+    where it is so already. Raises NotFound, Forbidden.
     """
     with transaction() as session:
         bot = find_bot(actor, bot_id)
-        if bot.active is active:
+        if active and bot.kept_off and not may_in_house(actor, HouseRight.MANAGE_BOTS):
+            raise Forbidden(_("Whoever runs the house has switched this bot off. Ask them to switch it on."))
+        kept_off = not active and (bot.kept_off or actor.user_id != bot.owner_id)
+        if (bot.active, bot.kept_off) == (active, kept_off):
             return bot
-        bot.active = active
+        bot.active, bot.kept_off = active, kept_off
         session.flush()
         if not active:
             deliveries.give_up(bot.id)
+            sentence = _("This bot was switched off.")
+            revocation.disconnect_user(bot.user_id, reason="revoked", sentence=sentence)
         _record(actor, audit.Action.BOT_CHANGED, bot, what="on" if active else "off")
     return bot
 
@@ -115,13 +127,14 @@ def set_active(actor: Actor, bot_id: int, *, active: bool) -> Bot:
 def renew_secret(actor: Actor, bot_id: int) -> Made:
     """Give a bot another secret and return it; the old one is worth nothing from now on.
 
-    Raises NotFound, StepUpNeeded.
+    Raises NotFound, Forbidden for anybody but its owner, StepUpNeeded.
     """
     step_up.require(actor)
     secret = new_token()
     sealed = field_encryption.seal(secret)
     with transaction() as session:
         bot = find_bot(actor, bot_id)
+        check_holds(actor, bot)
         bot.sealed_secret = sealed
         session.flush()
         _record(actor, audit.Action.BOT_CHANGED, bot, what="secret")
@@ -191,6 +204,11 @@ def _put_in(actor: Actor, user: User, owner_id: int, wanted: Wanted, sealed: str
     db.session.refresh(bot)
     _record(actor, audit.Action.BOT_CREATED, bot, kind=bot.bot_type)
     return bot
+
+
+def _moved(before: str, after: str) -> dict[str, str]:
+    """Return for the log from which host to which a bot was moved. What stands behind a host may be secret."""
+    return {} if before == after else {"from": origin_of(before), "to": origin_of(after)}
 
 
 def _record(actor: Actor, action: audit.Action, bot: Bot, **detail: str) -> None:

@@ -7,7 +7,7 @@ import threading
 
 from flask import Flask, current_app
 
-from homechat import clock
+from homechat import clock, lockdown
 from homechat.bots import deliveries
 from homechat.bots.deliveries import Job, Outcome
 from homechat.bots.parcels import Undeliverable, parcel_for
@@ -74,11 +74,14 @@ def carry_for_ever(app: Flask) -> None:
 
 
 def carry_out(app: Flask, job: Job) -> Outcome | None:
-    """Send one delivery and return what came of it; None when there is nothing left to send.
+    """Send one delivery and return what came of it; None when there is nothing left to send, or it has to wait.
 
     Waits for the other end, 10 s at most, and holds nothing of the database meanwhile.
     """
     with app.app_context():
+        if lockdown.stops_bots():  # Since it was taken.
+            deliveries.put_back(job)
+            return None
         parcel = parcel_for(job)
     if parcel is None:
         return None

@@ -7,17 +7,20 @@ from typing import Any
 from flask import current_app
 
 from homechat import clock
+from homechat.actor import Actor
 from homechat.bots.actions import Made
 from homechat.bots.deliveries import counts_of, last_of
 from homechat.bots.models import Bot, WebhookDelivery
-from homechat.bots.queries import is_at_work
+from homechat.bots.queries import holds, is_at_work
 from homechat.config import Settings
+from homechat.security.outgoing import origin_of
 
 Json = dict[str, Any]
 
 
-def bot_data(bot: Bot) -> Json:
-    """Return what there is to know of a bot but its secret."""
+def bot_data(actor: Actor, bot: Bot) -> Json:
+    """Return what there is to know of a bot but its secret; for who only manages it, of its address the host alone."""
+    is_held = holds(actor, bot)
     return {
         "id": bot.id,
         "name": bot.name,
@@ -28,16 +31,16 @@ def bot_data(bot: Bot) -> Json:
         "description": bot.description,
         "webhook_id": bot.webhook_id,
         "webhook_url": webhook_url(bot),
-        "callback_url": bot.callback_url,
-        "default_room_id": bot.default_room_id,
+        "callback_url": bot.callback_url if is_held else origin_of(bot.callback_url),
+        "default_room_id": bot.default_room_id if is_held else None,
         "active": bot.active,
         "created_at": clock.as_iso(bot.created_at),
     }
 
 
-def made_data(made: Made) -> Json:
+def made_data(actor: Actor, made: Made) -> Json:
     """Return a bot with its secret: for whoever made it, or asked for a new one."""
-    return {**bot_data(made.bot), "webhook_secret": made.secret}
+    return {**bot_data(actor, made.bot), "webhook_secret": made.secret}
 
 
 def status_data(bot: Bot) -> Json:

@@ -2,6 +2,8 @@
 
 At least once: whoever is about to send a row has a lease on it, and when that ran out without a word somebody else
 sends it again, under the same uuid. One at a time for each bot: one that never answers holds up nobody but itself.
+While the house is closed to bots everything waits, and no try is counted. WAITING_MAX messages wait for one bot: what
+comes then is dead at once, in the log. Taps always get in.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from uuid import uuid4
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
-from homechat import audit, clock
+from homechat import audit, clock, lockdown
 from homechat.actor import Actor
 from homechat.bots.models import Bot, DeliveryKind, DeliveryState, WebhookDelivery
 from homechat.bots.queries import is_at_work
@@ -33,6 +35,7 @@ DELAYS = (
 )
 """How long after a try that failed the next one comes; after that of the last there is none."""
 LEASE = timedelta(seconds=30)
+WAITING_MAX = 1000
 KEPT = timedelta(days=30)
 PAGE = 50
 FORGET_AT_ONCE = 1000
@@ -75,8 +78,13 @@ class Tap:
 
 
 def put_in_queue(bot_ids: Iterable[int], message_id: int, tap: Tap | None = None) -> None:
-    """Within the transaction that stores a message, or a tap on it, have that delivered to these bots."""
+    """Within the transaction that stores a message, or a tap on it, have that delivered to these bots.
+
+    A message for a bot for which WAITING_MAX wait already is written down as dead; `replay` sends it all the same.
+    """
+    bot_ids = list(bot_ids)
     now = clock.now() if tap is None else tap.at
+    full = _with_a_full_queue(bot_ids) if tap is None else frozenset()
     rows = [
         {
             "uuid": str(uuid4()),
@@ -85,12 +93,13 @@ def put_in_queue(bot_ids: Iterable[int], message_id: int, tap: Tap | None = None
             "kind": DeliveryKind.MESSAGE.value if tap is None else tap.kind.value,
             "action_id": "" if tap is None else tap.action_id,
             "person_id": None if tap is None else tap.person_id,
-            "state": DeliveryState.WAITING.value,
+            "state": (DeliveryState.DEAD if bot_id in full else DeliveryState.WAITING).value,
             "tries": 0,
             "next_try_at": now,
             "lease": "",
-            "problem": "",
+            "problem": "queue_full" if bot_id in full else "",
             "created_at": now,
+            "finished_at": now if bot_id in full else None,
         }
         for bot_id in bot_ids
     ]
@@ -99,9 +108,12 @@ def put_in_queue(bot_ids: Iterable[int], message_id: int, tap: Tap | None = None
 
 
 def take(at_most: int) -> list[Job]:
-    """Return what is due and was given to nobody else: of each bot the oldest, and nothing while one is under way."""
+    """Return what is due and was given to nobody else: of each bot the oldest, and nothing while one is under way.
+
+    Nothing at all while the house is closed to bots.
+    """
     now = clock.now()
-    if at_most < 1 or db.session.scalar(_due(now).limit(1)) is None:
+    if at_most < 1 or db.session.scalar(_due(now).limit(1)) is None or lockdown.stops_bots():
         return []
     with transaction() as session:
         ids = session.scalars(_due(now).limit(at_most)).all()
@@ -119,6 +131,17 @@ def next_due() -> datetime | None:
         .order_by(WebhookDelivery.next_try_at)
         .limit(1)
     )
+
+
+def put_back(job: Job) -> None:
+    """Have a delivery that is ours wait on as if nobody had taken it: no try is counted."""
+    with transaction() as session:
+        session.execute(
+            sa.update(WebhookDelivery)
+            .where(WebhookDelivery.id == job.delivery_id, WebhookDelivery.lease == job.lease, WAITS)
+            .values(lease="", leased_until=None)
+            .execution_options(synchronize_session=False)
+        )
 
 
 def finish(job: Job, outcome: Outcome) -> None:
@@ -196,25 +219,13 @@ def last_of(bot_ids: Iterable[int]) -> dict[int, WebhookDelivery]:
 
 def counts_of(bot_id: int) -> dict[str, int]:
     """Return how many deliveries to a bot are in each state, of those that are kept."""
-    rows = db.session.execute(
-        sa.select(WebhookDelivery.state, sa.func.count())
-        .where(WebhookDelivery.bot_id == bot_id)
-        .group_by(WebhookDelivery.state)
-    )
-    found = {state: count for state, count in rows}
-    return {state.value: found.get(state.value, 0) for state in DeliveryState}
+    return _counted(list(DeliveryState), WebhookDelivery.bot_id == bot_id)
 
 
 def undelivered() -> dict[str, int]:
     """Return how many deliveries wait, and how many nobody tries any more, of those that are kept."""
-    states = (DeliveryState.WAITING, DeliveryState.DEAD)
-    rows = db.session.execute(
-        sa.select(WebhookDelivery.state, sa.func.count())
-        .where(WebhookDelivery.state.in_([state.value for state in states]))
-        .group_by(WebhookDelivery.state)
-    )
-    found = {state: count for state, count in rows}
-    return {state.value: found.get(state.value, 0) for state in states}
+    states = [DeliveryState.WAITING, DeliveryState.DEAD]
+    return _counted(states, WebhookDelivery.state.in_([state.value for state in states]))
 
 
 def forget_leases() -> None:
@@ -253,6 +264,23 @@ def check_may_manage(actor: Actor) -> None:
     """Raise Forbidden unless the actor manages everybody's bots."""
     if not may_in_house(actor, HouseRight.MANAGE_BOTS):
         raise Forbidden(_("Only those who run the house may do that."))
+
+
+def _with_a_full_queue(bot_ids: list[int]) -> frozenset[int]:
+    count = sa.func.count()
+    rows = db.session.scalars(
+        sa.select(WebhookDelivery.bot_id)
+        .where(WebhookDelivery.bot_id.in_(bot_ids), WAITS)
+        .group_by(WebhookDelivery.bot_id)
+        .having(count >= WAITING_MAX)
+    )
+    return frozenset(rows)
+
+
+def _counted(states: list[DeliveryState], which: sa.ColumnElement[bool]) -> dict[str, int]:
+    query = sa.select(WebhookDelivery.state, sa.func.count()).where(which).group_by(WebhookDelivery.state)
+    found = {state: count for state, count in db.session.execute(query)}
+    return {state.value: found.get(state.value, 0) for state in states}
 
 
 def _due(now: datetime) -> sa.Select[int]:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from homechat.accounts.models import User
 from homechat.actor import Actor, Door, Role
 from homechat.bots.models import Bot, BotType
-from homechat.bots.queries import tokens_replaced_by
+from homechat.bots.queries import at_work_among, tokens_replaced_by
 from homechat.database import db
 from homechat.rooms.models import Membership, Room
 from homechat.rooms.queries import look_up_room
@@ -49,7 +49,7 @@ class Hearer(NamedTuple):
 
 
 def hearers_of(room_id: int, body: str, *, labelled_by: int | None = None) -> list[int]:
-    """Return the ids of the bots that hear what a person writes in a room.
+    """Return the ids of the bots at work that hear what a person writes in a room.
 
     labelled_by: the token of the program that said it under a label. A bot that was made with this token, or with the
     one that it replaced, does not hear it.
@@ -58,7 +58,7 @@ def hearers_of(room_id: int, body: str, *, labelled_by: int | None = None) -> li
     if labelled_by is not None and hearers:
         own = {labelled_by, *tokens_replaced_by(labelled_by)}
         hearers = [hearer for hearer in hearers if hearer.token_id not in own]
-    return [hearer.bot_id for hearer in hearers]
+    return at_work_among([hearer.bot_id for hearer in hearers])
 
 
 def still_hears(bot: Bot, room_id: int, body: str) -> bool:

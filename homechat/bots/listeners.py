@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from homechat.accounts.cards import PersonCard
+from homechat.accounts.signals import bot_asked_for
 from homechat.actor import Role
 from homechat.bots.courier import courier_here
 from homechat.bots.deliveries import Tap, put_in_queue
@@ -34,6 +35,12 @@ def tell_bots(
     if bot_ids:
         put_in_queue(bot_ids, message_id)
         on_commit(courier_here().wake)
+
+
+@bot_asked_for.connect
+def say_whether_it_is_on(sender: Any, *, user_id: int) -> bool:
+    """Whether a bot is switched on; one that has no row here never was anything else."""
+    return db.session.scalar(sa.select(Bot.active).where(Bot.user_id == user_id)) is not False
 
 
 @card_answered.connect

@@ -50,6 +50,7 @@ class Bot(Base):
     webhook_id: the end of the address at which it takes calls; nobody guesses it.
     sealed_secret: signs calls in both directions, so the server must be able to read it; see `field_encryption`.
     callback_url: where deliveries go; empty: nowhere.  default_room_id: where it writes when a call names no room.
+    kept_off: it was switched off by somebody who runs the house, and only such a person switches it on.
     """
 
     __tablename__ = "bots"
@@ -67,6 +68,7 @@ class Bot(Base):
     callback_url: Mapped[str] = mapped_column(sa.String(CALLBACK_URL_MAX_CHARACTERS), default="")
     default_room_id: Mapped[int | None] = mapped_column(sa.ForeignKey("rooms.id"))
     active: Mapped[bool] = mapped_column(default=True)
+    kept_off: Mapped[bool] = mapped_column(default=False, server_default=sa.false())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     last_received_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
@@ -103,6 +105,7 @@ class WebhookDelivery(Base):
     __table_args__ = (
         sa.Index("ix_webhook_deliveries_state_next_try_at", "state", "next_try_at"),
         sa.Index("ix_webhook_deliveries_bot_id_id", "bot_id", "id"),
+        sa.Index("ix_webhook_deliveries_bot_id_state", "bot_id", "state"),
         {"sqlite_autoincrement": True},
     )
 

@@ -78,14 +78,16 @@ def receive(caller: Actor, webhook_id: str, call: Call) -> MessagePosted:
 
     caller: a stranger with an address.
     Raises NotFound for a hook that is not there or switched off, Unauthenticated for a call that is not signed, or too
-    old, LockedDown, TooMany past 60 a minute, Conflict for a delivery id that was here before, TooLarge, Malformed,
-    Invalid, and whatever `send_message` does.
+    old, LockedDown, TooMany past 60 a minute of this hook, or past what one address may get wrong, Conflict for a
+    delivery id that was here before, TooLarge, Malformed, Invalid, and whatever `send_message` does.
     """
-    if len(call.body) > BODY_BYTES_MAX:
-        raise TooLarge(_("That is too big to send."))
-    bot = _hook(webhook_id)
-    if not are_right(call.signatures, field_encryption.unseal(bot.sealed_secret), call.body):
-        raise Unauthenticated(_("This call is not signed with the secret of this bot."))
+    try:
+        if len(call.body) > BODY_BYTES_MAX:
+            raise TooLarge(_("That is too big to send."))
+        bot = _hook(webhook_id, call)
+    except (TooLarge, NotFound, Unauthenticated):
+        limits.spend(limits.WRONG_CALLS, caller.address)
+        raise
     lockdown.refuse_token(Role.BOT)
     limits.spend(limits.WEBHOOKS, bot.id)
     _refuse_old(call.sent_at)
@@ -101,12 +103,15 @@ def receive(caller: Actor, webhook_id: str, call: Call) -> MessagePosted:
     return told
 
 
-def _hook(webhook_id: str) -> Bot:
+def _hook(webhook_id: str, call: Call) -> Bot:
+    """Return whose hook it is. Raises NotFound where there is none, Unauthenticated where the call is not its."""
     bot = None
     if len(webhook_id) <= WEBHOOK_ID_MAX_CHARACTERS:
         bot = db.session.scalar(sa.select(Bot).where(Bot.webhook_id == webhook_id))
     if bot is None or not is_at_work(bot):
         raise NotFound(_("There is nothing at this address."))
+    if not are_right(call.signatures, field_encryption.unseal(bot.sealed_secret), call.body):
+        raise Unauthenticated(_("This call is not signed with the secret of this bot."))
     return bot
 
 

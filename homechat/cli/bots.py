@@ -51,7 +51,7 @@ def bot_create(
     )
     made = actions.create_bot(Actor.operator(), wanted, owner_id=person_called(owner).id)
     lines = [f"Bot {made.bot.id} ({made.bot.name}) takes calls at {webhook_url(made.bot)}", made.secret]
-    show(made_data(made), lines, as_json=as_json)
+    show(made_data(Actor.operator(), made), lines, as_json=as_json)
 
 
 @bot_group.command("list")
@@ -60,7 +60,9 @@ def bot_create(
 def bot_list(as_json: bool) -> None:
     """Print everybody's bots."""
     found = bots_of(Actor.operator())
-    show([bot_data(bot) for bot in found], [_as_line(bot) for bot in found], as_json=as_json)
+    show(
+        [bot_data(Actor.operator(), bot) for bot in found], [_as_line(bot) for bot in found], as_json=as_json
+    )
 
 
 @bot_group.command("show")
@@ -98,7 +100,7 @@ def bot_deactivate(bot_id: int, as_json: bool) -> None:
 def bot_rotate(bot_id: int, as_json: bool) -> None:
     """Give a bot a new secret, and print it: this once. The old one is worth nothing from now on."""
     made = actions.renew_secret(Actor.operator(), bot_id)
-    show(made_data(made), [made.secret], as_json=as_json)
+    show(made_data(Actor.operator(), made), [made.secret], as_json=as_json)
 
 
 @bot_group.command("delete")
@@ -113,11 +115,15 @@ def bot_delete(bot_id: int, as_json: bool) -> None:
 
 def _switch(bot_id: int, *, active: bool, as_json: bool) -> None:
     bot = actions.set_active(Actor.operator(), bot_id, active=active)
-    show(bot_data(bot), [f"{bot.name} is switched {'on' if active else 'off'}."], as_json=as_json)
+    show(
+        bot_data(Actor.operator(), bot),
+        [f"{bot.name} is switched {'on' if active else 'off'}."],
+        as_json=as_json,
+    )
 
 
 def _shown(bot: Bot) -> dict[str, Any]:
-    return {**bot_data(bot), **status_data(bot)}
+    return {**bot_data(Actor.operator(), bot), **status_data(bot)}
 
 
 def _as_line(bot: Bot) -> str:

@@ -61,13 +61,15 @@ def set_from_text(actor: Actor, key: str, text: str) -> str:
     """Change the setting `key` to what `text` says, and return the new value as one would type it.
 
     Raises NotFound where there is no such setting, or it is not for people to change, Invalid for a value that does
-    not do, and Forbidden without the right.
+    not do, and Forbidden without the right, and for hosts at home where a token asks: it cannot show who it is.
     """
     if not may_in_house(actor, HouseRight.CHANGE_SETTINGS):
         raise Forbidden(_("Only those who run the house may do that."))
     setting = next((each for each in settings.PUBLIC_SETTINGS if each.key == key), None)
     if setting is None:
         raise NotFound(_("There is no setting of this name. docs/settings.md has them all."))
+    if setting is settings.WEBHOOK_PRIVATE_HOSTS and actor.token_id is not None:
+        raise Forbidden(_("A token can't say where at home bots are called. An admin does so in a browser."))
     value = _value(setting, text.strip())
     settings.change(actor, setting, value)
     return _as_text(value)

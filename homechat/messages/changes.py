@@ -12,6 +12,7 @@ from homechat import audit, clock
 from homechat.actor import Actor, Role
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Forbidden
+from homechat.messages.action_cards import card_on
 from homechat.messages.bodies import checked_body
 from homechat.messages.finding import MessageInHand, find_message
 from homechat.messages.formatting import format_body
@@ -32,13 +33,15 @@ def edit_message(actor: Actor, *, message_id: int, body: str) -> MessageChanged:
 
     Within 24 hours of sending it, bots at any time, and where the actor may write. The same text changes nothing.
     body: as for sending.
-    Raises NotFound, Forbidden, Conflict for a deleted message, Invalid for the text, TooMany.
+    Raises NotFound, Forbidden, Conflict for a message that was deleted, or asked something and was answered, Invalid
+    for the text, TooMany.
     """
     found = find_message(actor, message_id)
     _require_editable(actor, found)
     body = checked_body(body, may_be_blank=bool(file_count(found.message.payload)))
     if body == found.message.body:
         return changed(found.message)
+    _refuse_answered(found.message)
     limits.spend(limits.CHANGES, actor.person_id)
     format_body(body)  # Here, so that it is at hand in the transaction, where nothing may be slow.
     with transaction():
@@ -48,7 +51,11 @@ def edit_message(actor: Actor, *, message_id: int, body: str) -> MessageChanged:
             return changed(found.message)
         found.message.body = body
         found.message.edited_at = clock.now()
-        return note_change(found)
+        told = note_change(found)
+        _refuse_answered(
+            found.message
+        )  # Now that the room's next number is ours, nobody's tap comes before it.
+        return told
 
 
 def delete_message(actor: Actor, *, message_id: int) -> MessageChanged:
@@ -102,7 +109,8 @@ def note_change(
 
 def may_edit(actor: Actor, found: MessageInHand) -> bool:
     """Whether the actor may give this message another text now."""
-    return _is_own(actor, found) and RoomRight.POST in found.room.rights and _is_in_time(actor, found)
+    may = _is_own(actor, found) and RoomRight.POST in found.room.rights and _is_in_time(actor, found)
+    return may and not _was_answered(found.message)
 
 
 def may_delete(actor: Actor, found: MessageInHand) -> bool:
@@ -126,6 +134,11 @@ def _require_editable(actor: Actor, found: MessageInHand) -> None:
         raise Forbidden(_("A message can be changed for 24 hours. Write a new one to put it right."))
 
 
+def _refuse_answered(message: Message) -> None:
+    if _was_answered(message):
+        raise Conflict(_("Somebody has answered this as it is. Write a new one to put it right."))
+
+
 def _require_deletable(actor: Actor, found: MessageInHand) -> None:
     if may_delete(actor, found):
         return
@@ -139,6 +152,12 @@ def _is_own(actor: Actor, found: MessageInHand) -> bool:
 
 def _is_in_time(actor: Actor, found: MessageInHand) -> bool:
     return actor.role is Role.BOT or clock.now() - found.message.created_at <= EDITABLE_FOR
+
+
+def _was_answered(message: Message) -> bool:
+    """Whether somebody has tapped a button on it, or said that they have seen it: to what it says, and nothing else."""
+    answers = sa.select(MessageAnswer.id).where(MessageAnswer.message_id == message.id).limit(1)
+    return card_on(message) is not None and db.session.scalar(answers) is not None
 
 
 def _audience_of(found: MessageInHand) -> Audience:

@@ -89,10 +89,12 @@ SIGN_IN = Budget("sign_in", lambda settings: settings.sign_in_limit, _SIGN_IN, b
 SIGN_IN_ADDRESS = Budget(
     "sign_in_address", lambda settings: settings.sign_in_address_limit, _SIGN_IN, by_address=True
 )
-# Of one hook, beside MESSAGES of its bot.
+# Of one hook, beside MESSAGES of its bot: whoever calls one too often uses up no other, nor what people have.
 WEBHOOKS = Budget("webhooks", "60/minute", lazy_gettext("Those are a lot of calls."))
 API = Budget("api", lambda settings: settings.api_limit, lazy_gettext("Those are a lot of requests."))
 API_ADDRESS = Budget("api_address", API.rate, API.reason, by_address=True)
+# Calls for no hook, or wrongly signed: of the address that they come from, and of no bot.
+WRONG_CALLS = Budget("wrong_calls", API.rate, WEBHOOKS.reason, by_address=True)
 # Each sign-in page asks one question by itself, so that the browser can offer a passkey beside the name.
 PASSKEY_QUESTIONS = Budget("passkey_questions", "120/minute", _SIGN_IN, by_address=True)
 SIGN_UP = Budget("sign_up", lambda settings: settings.sign_up_limit, _SIGN_IN, by_address=True)
@@ -100,7 +102,7 @@ SIGN_UP = Budget("sign_up", lambda settings: settings.sign_up_limit, _SIGN_IN, b
 BUDGETS = (
     *(MESSAGES, SENDS, CHANGES, REACTIONS, TOUCHES, READ, HISTORY, SEARCH, TYPING, SOCKET_EVENTS, CONNECTS),
     *(JOINS, CREATE_ROOMS, INVITES, UPLOADS, NEW_TOKENS, SIGN_IN, SIGN_IN_ADDRESS, SIGN_UP, API, API_ADDRESS),
-    *(PASSKEY_QUESTIONS, WEBHOOKS, ANSWERS, BACKUPS),
+    *(PASSKEY_QUESTIONS, WEBHOOKS, WRONG_CALLS, ANSWERS, BACKUPS),
 )
 
 

@@ -116,6 +116,15 @@ def target_of(url: str) -> Target:
     return Target(parts.scheme, host, port or DEFAULT_PORTS[parts.scheme], path)
 
 
+def origin_of(url: str) -> str:
+    """Return where an address leads without what stands behind its host, which may be secret; "" for none."""
+    try:
+        target = target_of(url)
+    except Refused:
+        return ""
+    return f"{target.scheme}://{target.authority}"
+
+
 def addresses_to_call(target: Target, answers: Iterable[str], listed: PrivateHosts) -> list[str]:
     """Return the addresses of `answers`, which `target.host` was looked up as, if each of them may be called.
 

@@ -2,7 +2,7 @@
 
 The name is looked up once, each answer is judged (`outgoing.py`), and the connection goes to an address that was
 judged, with the name for TLS and in `Host`. No redirect is followed, no proxy of the environment is used, and little is
-read.
+read: of everything that comes back, head and handshake included, HEARD_BYTES_MAX bytes.
 
 Every wait has what is left of one deadline, so that an answer that drips in a byte at a time ends in time, too; TLS is
 spoken over our own socket for the same reason. Ordinary sockets only: green ones where eventlet has replaced them.
@@ -25,7 +25,11 @@ from homechat import offload
 from homechat.security.outgoing import PrivateHosts, Refused, Target, addresses_to_call, is_literal, target_of
 
 SECONDS = 10.0
+HEARD_BYTES_MAX = 131_072
+"""Of one call, everything that comes back. Whoever talks without end is soon talking to nobody."""
 ANSWER_BYTES_MAX = 65_536
+INTERIM_ANSWERS_MAX = 10
+"""How often the other end may say "100 Continue" before it answers (RFC 9110, section 15.2: any number)."""
 ADDRESSES_MAX = 3
 # Each holds a native thread, for as long as the resolver likes; those threads do other things, too.
 LOOKUPS_AT_ONCE_MAX = 4
@@ -103,6 +107,7 @@ def _connect(addresses: list[str], port: int, until: float) -> socket.socket:
 def _ask(plain: socket.socket, target: Target, body: bytes, headers: Mapping[str, str], until: float) -> int:
     wire = _TlsWire(plain, until, target.host) if target.is_https else _Wire(plain, until)
     connection = http.client.HTTPConnection(target.host, target.port)
+    connection.response_class = _Answer
     connection.sock = wire
     connection.request(
         "POST", target.path, body, {"Host": target.authority, "Connection": "close", **headers}
@@ -113,12 +118,30 @@ def _ask(plain: socket.socket, target: Target, body: bytes, headers: Mapping[str
     return answer.status
 
 
+class TooMuch(OSError):
+    """The other end does not come to its end."""
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer with a bounded number of others before it; `http.client` skips those for as long as they come."""
+
+    _status_lines = 0
+
+    def _read_status(self) -> tuple[str, int, str]:
+        self._status_lines += 1
+        if self._status_lines > INTERIM_ANSWERS_MAX + 1:
+            raise TooMuch
+        line: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
+        return line
+
+
 class _Wire:
-    """What `http.client` needs of a socket, with one deadline over everything."""
+    """What `http.client` needs of a socket, with one deadline and one measure over everything."""
 
     def __init__(self, plain: socket.socket, until: float) -> None:
         self._socket = plain
         self._until = until
+        self._heard_bytes = 0
 
     def sendall(self, data: bytes) -> None:
         """Send all of `data`. Raises TimeoutError."""
@@ -128,9 +151,14 @@ class _Wire:
             rest = rest[self._socket.send(rest) :]
 
     def receive(self, size: int) -> bytes:
-        """Return what has come, `size` bytes at most, b"" at the end. Raises TimeoutError."""
+        """Return what has come, `size` bytes at most, b"" at the end. Raises TimeoutError, TooMuch."""
+        left = HEARD_BYTES_MAX - self._heard_bytes
+        if left <= 0:
+            raise TooMuch
         self._socket.settimeout(_left(self._until))
-        return self._socket.recv(size)
+        data = self._socket.recv(min(size, left))
+        self._heard_bytes += len(data)
+        return data
 
     def makefile(self, mode: str) -> io.BufferedReader:
         return io.BufferedReader(_Incoming(self.receive))
