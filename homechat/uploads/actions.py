@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 from homechat import clock
 from homechat.actor import Actor
 from homechat.config import Settings
-from homechat.database import db, transaction
+from homechat.database import db, give_back_connection, transaction
 from homechat.errors import Invalid, NoSpace, NotFound, TooLarge, Unavailable
 from homechat.offload import in_native_thread
 from homechat.rooms.queries import find_room
@@ -37,13 +37,15 @@ def store_upload(actor: Actor, *, room_id: int, name: str, stream: IO[bytes]) ->
     """Take in one file for a room and return it; it waits a day for a message that takes it (`claim_uploads`).
 
     name: as whoever sends it calls it; it is made harmless.  stream: read to its end, in another thread.
-    Raises NotFound or Forbidden for the room, TooLarge, NoSpace, TooMany past 60 a minute, and Invalid for what is
-    empty, a broken or monstrous picture, or a recording that may tell where it was made.
+    Raises NotFound or Forbidden for the room, TooLarge, NoSpace, TooMany past 60 a minute or 20 pictures that wait to
+    be drawn, and Invalid for what is empty, a broken or monstrous picture, or a recording that may tell where it was
+    made.
     """
     find_room(actor, room_id, RoomRight.POST)
     limits.spend(limits.UPLOADS, actor.person_id)
     settings = _settings()
     _check_space(actor, settings)
+    give_back_connection()
     with Workbench(settings.data_dir) as bench:
         try:
             size = in_native_thread(bench.take, stream, bytes_max=settings.upload_bytes)
@@ -51,7 +53,7 @@ def store_upload(actor: Actor, *, room_id: int, name: str, stream: IO[bytes]) ->
             raise TooLarge(_too_large(settings)) from error
         if not size:
             raise Invalid(_("This file is empty."))
-        upload = _prepared(bench, clean_name(name), size)
+        upload = _prepared(actor, bench, clean_name(name), size)
         upload.owner_id, upload.room_id = actor.person_id, room_id
         upload.sha256 = in_native_thread(files.keep, settings.data_dir, _result(bench))
         if bench.small.exists():
@@ -125,7 +127,7 @@ def forget_uploads() -> int:
     return gone
 
 
-def _prepared(bench: Workbench, name: str, size: int) -> Upload:
+def _prepared(actor: Actor, bench: Workbench, name: str, size: int) -> Upload:
     """Return the row of what lies on the bench, made harmless."""
     kind = kind_of(in_native_thread(files.head_of, bench.source, HEAD_BYTES))
     shown = shown_as(kind, name)
@@ -134,7 +136,7 @@ def _prepared(bench: Workbench, name: str, size: int) -> Upload:
         films.clean(bench, kind)
         return upload
     try:
-        picture = images.draw_anew(bench, kind)
+        picture = images.draw_anew(bench, kind, person_id=actor.person_id)
     except Invalid:
         if shown is OPAQUE:  # It only begins like a picture, and nobody called it one.
             bench.drawn.unlink(missing_ok=True)
