@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import IO
@@ -15,7 +16,7 @@ from homechat import clock
 from homechat.actor import Actor
 from homechat.config import Settings
 from homechat.database import db, give_back_connection, transaction
-from homechat.errors import Invalid, NoSpace, NotFound, TooLarge, Unavailable
+from homechat.errors import HomeChatError, Invalid, NoSpace, NotFound, TooLarge, Unavailable
 from homechat.offload import in_native_thread
 from homechat.rooms.queries import find_room
 from homechat.security import limits
@@ -54,17 +55,23 @@ def store_upload(actor: Actor, *, room_id: int, name: str, stream: IO[bytes]) ->
         if not size:
             raise Invalid(_("This file is empty."))
         upload = _prepared(actor, bench, clean_name(name), size)
+        _check_quota(actor, settings, upload.byte_size)
+        give_back_connection()
         upload.owner_id, upload.room_id = actor.person_id, room_id
         upload.sha256 = in_native_thread(files.keep, settings.data_dir, _result(bench))
         if bench.small.exists():
             upload.thumbnail_sha256 = in_native_thread(files.keep, settings.data_dir, bench.small)
-    with transaction() as session:
-        find_room(actor, room_id, RoomRight.POST)  # Much can have happened meanwhile.
-        _check_quota(actor, settings, upload.byte_size)
-        _check_that_it_is_there(settings.data_dir, upload)
-        session.add(upload)
-        session.flush()
-        return card_of_file(upload)
+    try:
+        with transaction() as session:
+            find_room(actor, room_id, RoomRight.POST)  # Much can have happened meanwhile.
+            _check_quota(actor, settings, upload.byte_size)
+            _check_that_it_is_there(settings.data_dir, upload)
+            session.add(upload)
+            session.flush()
+            return card_of_file(upload)
+    except HomeChatError:
+        _take_back(settings.data_dir, upload)
+        raise
 
 
 def claim_uploads(
@@ -177,6 +184,13 @@ def _check_that_it_is_there(data_dir: Path, upload: Upload) -> None:
             raise Unavailable(_("That didn't work. Please try again."))
 
 
+def _take_back(data_dir: Path, upload: Upload) -> None:
+    """Take away the bytes of a refused file, which count for nobody. Where that can't be, they go in a day."""
+    sha256s = [it for it in (upload.sha256, upload.thumbnail_sha256) if it]
+    with suppress(HomeChatError):
+        _sweep(data_dir, sha256s, is_sure=True)
+
+
 def _mark_gone() -> None:
     now = clock.now()
     with transaction() as session:
@@ -205,8 +219,11 @@ def _delete_rows() -> None:
         session.execute(sa.delete(Upload).where(Upload.deleted_at < clock.now() - files.KEPT_AFTER_DELETION))
 
 
-def _sweep(data_dir: Path, sha256s: list[str]) -> int:
-    """Take away those that no row has. In a transaction: whoever stores the same bytes now does so before or after."""
+def _sweep(data_dir: Path, sha256s: list[str], *, is_sure: bool = False) -> int:
+    """Take away those that no row has. In a transaction: whoever stores the same bytes now does so before or after.
+
+    is_sure: no row ever had them, so that no backup looks for them and they need not be old.
+    """
     with transaction() as session:
         needed = set(
             session.scalars(
@@ -215,7 +232,7 @@ def _sweep(data_dir: Path, sha256s: list[str]) -> int:
                 .union(sa.select(Upload.thumbnail_sha256).where(Upload.thumbnail_sha256.in_(sha256s)))
             )
         )
-        unneeded = [it for it in sha256s if it not in needed and files.is_old(data_dir, it)]
+        unneeded = [it for it in sha256s if it not in needed and (is_sure or files.is_old(data_dir, it))]
         for sha256 in unneeded:
             files.remove(data_dir, sha256)
     return len(unneeded)

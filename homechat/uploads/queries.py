@@ -53,11 +53,12 @@ def files_of(message_ids: Collection[int]) -> dict[int, list[FileCard]]:
 
 
 def used_by(person_id: int) -> tuple[int, int]:
-    """Return how many files a person has here, and how many bytes in all."""
+    """Return how many files a person has here, and how many bytes in all; without those of deleted messages."""
     count, size = db.session.execute(
-        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(Upload.byte_size), 0)).where(
-            Upload.owner_id == person_id, Upload.deleted_at.is_(None)
-        )
+        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(Upload.byte_size), 0))
+        .select_from(Upload)
+        .outerjoin(MESSAGES, MESSAGES.c.id == Upload.message_id)
+        .where(Upload.owner_id == person_id, Upload.deleted_at.is_(None), MESSAGES.c.deleted_at.is_(None))
     ).one()
     return int(count), int(size)
 
