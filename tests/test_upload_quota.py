@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
+from homechat import clock
 from homechat.database import transaction
 from homechat.errors import NoSpace
 from homechat.messages.changes import delete_message
-from homechat.uploads.actions import drop_upload
+from homechat.uploads.actions import drop_upload, forget_uploads
 from homechat.uploads.queries import used_by
 from tests.api_client import program_of
 from tests.conftest import close
@@ -34,8 +36,8 @@ def tight(cast_folder: Path, tmp_path: Path) -> Iterator[House]:
 
 
 def used(house: House, name: str) -> tuple[int, int]:
-    found: tuple[int, int] = house.act(used_by, house.id_of(name))
-    return found
+    found = house.act(used_by, house.id_of(name))
+    return found.files, found.byte_size
 
 
 def stored(house: House) -> list[Path]:
@@ -52,6 +54,22 @@ def test_what_is_taken_back_counts_no_more(tight: House) -> None:
 
     assert used(tight, "ben") == (0, 0)
     share(tight, "ben", home, "b.txt", bytes(MUCH))
+
+
+def test_who_shares_and_takes_back_all_day_fills_no_disk(tight: House) -> None:
+    home, ben = tight.home().id, tight.actor("ben")
+    for number in range(3):
+        file = share(tight, "ben", home, "a.txt", bytes([number]) * MUCH)
+        tight.act(drop_upload, ben, file.id)
+
+    with pytest.raises(NoSpace, match="room tomorrow"):
+        share(tight, "ben", home, "a.txt", b"x" * MUCH)
+
+    share(tight, "ben", home, "small.txt", b"x")
+    share(tight, "cleo", home, "hers.txt", b"x" * MUCH)
+    with clock.moved(timedelta(hours=25)):
+        tight.act(forget_uploads)
+        share(tight, "ben", home, "a.txt", b"x" * MUCH)
 
 
 def test_the_files_of_a_deleted_message_count_no_more_from_that_moment(tight: House) -> None:

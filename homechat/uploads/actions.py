@@ -32,6 +32,8 @@ from homechat.uploads.queries import MESSAGES, used_by
 FILES_MAX = 20
 UNCLAIMED_LIFE = timedelta(days=1)
 SWEPT_AT_ONCE = 50
+ON_DISK_SHARES = 2
+"""How often what one person may have lies on the disk, with what was deleted and goes in a day."""
 
 
 def store_upload(actor: Actor, *, room_id: int, name: str, stream: IO[bytes]) -> FileCard:
@@ -172,8 +174,10 @@ def _check_space(actor: Actor, settings: Settings) -> None:
 
 
 def _check_quota(actor: Actor, settings: Settings, size: int) -> None:
-    count, used = used_by(actor.person_id)
-    if count >= settings.upload_quota_files or used + size > settings.upload_quota_bytes:
+    used, most = used_by(actor.person_id), settings.upload_quota_bytes
+    if used.on_disk_bytes + size > ON_DISK_SHARES * most:
+        raise NoSpace(_("You have deleted a lot today. It makes room tomorrow."))
+    if used.files >= settings.upload_quota_files or used.byte_size + size > most:
         raise NoSpace(_("You have shared as many files as fit here. Delete messages with large ones first."))
 
 
