@@ -171,7 +171,7 @@ class Settings:
     )
     upload_quota_bytes: int = setting(
         1_000_000_000,
-        "What the files of one person may have together.",
+        "What the files of one person may have together, and twice that with what was deleted today.",
         unit="bytes",
         at_least=1_000_000,
         at_most=1_000_000_000_000,

@@ -171,6 +171,19 @@ def last_word(callback: Callable[[Session], None]) -> Iterator[None]:
         info.pop("last_word", None)
 
 
+def give_back_connection() -> None:
+    """End what this session reads: before something slow, so that it keeps no connection from others meanwhile.
+
+    What was read stays as it is. Whatever is decided on it afterwards is to be read anew, as `transaction()` does.
+    Within a transaction there is nothing to give back, and nothing slow either.
+    """
+    session = db.session()
+    if "callbacks" in session.info:
+        raise RuntimeError("nothing slow belongs into a transaction()")
+    session.info.pop("looked_up", None)
+    session.commit()  # Of reading; unlike a rollback it keeps what was loaded.
+
+
 def looked_up() -> dict[object, object]:
     """Return what was looked up in this request or event and is worth keeping until it ends or begins to write."""
     info = db.session().info

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from types import FrameType
 from typing import Any
 
 import pytest
 
+from homechat import offload
 from homechat.security.policy import RoomKind
 from tests.api_client import Program, app_of, program_of
 from tests.corpus import encoded
@@ -124,3 +128,30 @@ def test_sent_twice_under_one_key_it_is_one_message(house: House) -> None:
 
     other = send(program, room, form("b.png", caption="Once"), headers={"Idempotency-Key": "cam-1"})
     assert (other.status_code, other.json["code"]) == (422, "idempotency_mismatch")
+
+
+def test_large_files_are_compared_where_it_holds_up_nobody(house: House) -> None:
+    room = house.room("ben", name="Garden")
+    program = program_of(house, "ben")
+    hashed_here = 0
+
+    def note(frame: FrameType, event: str, called: Any) -> None:
+        nonlocal hashed_here
+        is_ours = frame.f_code.co_filename.endswith("idempotency.py")
+        hashed_here += is_ours and event == "c_call" and called.__name__ == "update"
+
+    data = {"files[]": [(BytesIO(bytes(400_000)), "film.bin")]}
+    before = sys.getprofile()
+    with ThreadPoolExecutor(1) as elsewhere:
+        offload.install(
+            lambda function, *args, **kwargs: elsewhere.submit(function, *args, **kwargs).result()
+        )
+        sys.setprofile(note)
+        try:
+            reply = send(program, room, data, headers={"Idempotency-Key": "film-1"})
+        finally:
+            sys.setprofile(before)
+            offload.install(None)
+
+    assert reply.status_code == 200, reply.text
+    assert hashed_here == 0, "seven pieces, each of them elsewhere"

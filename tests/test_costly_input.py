@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from homechat.messages import history
+from tests.api_client import Program, new_token
 from tests.house import House
 
 
@@ -44,6 +45,15 @@ def test_a_page_of_very_long_messages_is_shorter_and_leads_on_to_all_of_them(hou
 
     seqs = [[message.seq for message in page.messages] for page in pages]
     assert seqs == [[9, 10, 11, 12, 13], [4, 5, 6, 7, 8], [1, 2, 3]]
+
+
+def test_of_a_list_that_is_too_long_nothing_is_looked_at(house: House) -> None:
+    ben = Program(house, new_token(house, "ben", "messages:write")[1])
+
+    reply = ben.post("/messages", {"message": "hi", "actions": [7] * 300_000})
+
+    assert reply.status_code == 422
+    assert reply.json["fields"] == {"actions": "Those are too many at once."}
 
 
 @pytest.mark.parametrize("length", [10_001, 20_001, 150_000])

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from marshmallow import Schema
+from marshmallow import Schema, fields
 from openapi_spec_validator import validate
 
 from homechat.api import shapes
@@ -16,8 +17,9 @@ from homechat.api.endpoints import ENDPOINTS, READING, Who
 from homechat.api.openapi import REFUSALS, address_of
 from homechat.api.shapes import Mismatch, Shape
 from homechat.doors.bearers import API_PREFIX
+from homechat.doors.events import EVENTS
 from homechat.doors.replies import CODES
-from homechat.doors.shapes import Number, Text, YesOrNo
+from homechat.doors.shapes import Few, Number, Text, YesOrNo
 from homechat.errors import HomeChatError, UnknownEvent
 from homechat.security.policy import Scope
 from tests.api_client import Program
@@ -85,6 +87,40 @@ def test_an_operation_says_what_one_may_send(described: Any) -> None:
         has_key = {"$ref": "#/components/parameters/Idempotency-Key"} in operation["parameters"]
         assert has_key == it.creates
         assert ("requestBody" in operation) == (it.takes is not None and it.method not in READING)
+
+
+def test_every_list_that_one_may_send_says_how_long_it_may_be(described: Any) -> None:
+    lists = [
+        found
+        for operation in operations(described).values()
+        for sent in (operation.get("requestBody", {}), operation["parameters"])
+        for found in arrays_in(sent, described)
+    ]
+    assert len(lists) > 3  # Guard: buttons and files.
+    assert [found for found in lists if "maxItems" not in found] == []
+
+
+def arrays_in(part: Any, described: Any) -> Iterator[Any]:
+    """Yield every shape of a list in a part of the document, in what it refers to as well."""
+    if isinstance(part, dict):
+        if reference := part.get("$ref"):
+            kind, name = reference.split("/")[-2:]
+            yield from arrays_in(described["components"][kind][name], described)
+        if part.get("type") == "array" or "array" in part.get("type", ()):
+            yield part
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from arrays_in(inner, described)
+
+
+def test_every_list_in_an_event_is_one_of_few() -> None:
+    lists = [
+        found
+        for each in EVENTS.values()
+        for found in each.schema.fields.values()
+        if isinstance(found, fields.List | fields.Tuple)
+    ]
+    assert lists
+    assert all(isinstance(found, Few) for found in lists)
 
 
 def test_examples_do_for_what_they_are_examples_of() -> None:

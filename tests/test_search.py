@@ -139,6 +139,12 @@ def test_a_hit_comes_with_its_room_and_the_words_around_it(anywhere: House) -> N
     ]
 
 
+def test_who_wants_no_excerpts_is_given_none_and_all_else(house: House) -> None:
+    house.say("ben", house.home().id, "I saw an otter today")
+    (hit,) = find(house, "cleo", "otter", with_excerpts=False).messages.page
+    assert (hit.message.body, hit.pieces) == ("I saw an otter today", [])
+
+
 @pytest.mark.parametrize("what", list(What))
 def test_only_what_was_asked_for_is_looked_for(house: House, what: What) -> None:
     house.room("ben", name="Ben's room", kind=RoomKind.PUBLIC)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections.abc import Iterator
+from types import FrameType
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -151,7 +154,9 @@ def test_a_query_is_read_as(typed: str, phrases: list[Phrase]) -> None:
     assert read_query(typed) == phrases
 
 
-@pytest.mark.parametrize("typed", ["", " ", "a", "é", "!!", '"', "*", "\0\0", "x" * 201])
+@pytest.mark.parametrize(
+    "typed", ["", " ", "a", "é", "!!", '"', "*", "\0\0", "x" * 201, " ".join(map(chr, range(0x4E00, 0x4E33)))]
+)
 def test_of_too_little_or_too_much_nothing_is_looked_for(words: None, typed: str) -> None:
     with pytest.raises(Invalid) as refusal:
         read_query(typed)
@@ -213,6 +218,49 @@ def test_of_a_long_one_the_words_around_the_first_hit_are_shown() -> None:
     text = f"{'before ' * 40}Müller {'after ' * 60}Müller"
     assert re.fullmatch(r"…(before )+\[Müller\]( after)+…", shown(text, "muller"))
     assert len(shown(text, "muller")) <= CHARACTERS_MAX + 4
+
+
+@pytest.mark.parametrize("filling", ["word ", "語", "🦦", "🇩🇪", "x" * 70 + " ", "👩\u200d"])
+@pytest.mark.parametrize("place", [0, 1, 240, 249, 250, 251, 399, 400, 401, 2_000, 9_000])
+def test_wherever_the_first_hit_is_it_is_shown(filling: str, place: int) -> None:
+    text = (
+        (filling * 10_000)[:place].rpartition(" ")[0] if " " in filling else filling * (place // len(filling))
+    )
+    assert "[otter boat]" in shown(f"{text} otter boat {filling * 500}", '"otter boat"')
+
+
+HOSTILE = {
+    "flags": ("🇩🇪" * 5_000, "🇩"),
+    "flags, all of them asked for": ("🇩🇪" * 5_000, " ".join("🇦🇧🇨🇩🇪🇫🇬🇭🇮🇯🇰🇱🇲🇳🇴🇵🇶🇷🇸🇹")),
+    "emoji": ("🦦" * 10_000, "🦦 " * 99),
+    "a family": ("👩\u200d" * 5_000, "otter"),
+    "marks": ("e" + "\u0301" * 9_999, "otter"),
+    "one letter": ("a " * 5_000, '"a a" ' * 33),
+    "characters": ("猫" * 10_000, " ".join('"' + "猫" * number + '"' for number in range(2, 18))),
+    "ligatures": ("ﷺ" * 10_000, "محمد"),
+    "words": ("hello " * 1_600, "otter"),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_an_excerpt_of_whatever_was_written_looks_at_little_of_it(name: str) -> None:
+    text, typed = HOSTILE[name]
+    phrases = read_query(typed)
+    excerpt(text, phrases)  # How letters are folded is found out once.
+    lines = 0
+
+    def count(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal lines
+        lines += event == "line"
+        return count
+
+    before = sys.gettrace()
+    sys.settrace(count)
+    try:
+        excerpt(text, phrases)
+    finally:
+        sys.settrace(before)
+    assert 100 < lines < 100_000  # Of Python; to read and compare all of it would take millions.
 
 
 def test_where_nothing_is_to_be_lit_its_beginning_is_shown() -> None:

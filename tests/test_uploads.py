@@ -24,6 +24,7 @@ from homechat.messages.sidebar import sidebar
 from homechat.rooms.actions import remove_member
 from homechat.security.policy import RoomKind
 from homechat.uploads.actions import FILES_MAX, drop_upload, forget_uploads
+from homechat.uploads.cards import FileCard
 from homechat.uploads.models import Upload
 from homechat.uploads.names import clean_name
 from tests import corpus
@@ -391,6 +392,49 @@ def test_who_may_not_write_in_a_room_shares_nothing_there(house: House) -> None:
     with pytest.raises(Forbidden, match="Join"):
         share(house, "cleo", public, "a.txt", b"x")
     assert on_disk(house) == []
+
+
+def answers_to(house: House, name: str, file: FileCard, etags: dict[str, str]) -> dict[str, set[int]]:
+    """Return what somebody is answered who asks for a file and its small form, with a cookie and with a token."""
+    browser, program = house.client(name), Program(house, new_token(house, name)[1])
+    doors = {
+        file.url: browser.get,
+        file.thumbnail_url: browser.get,
+        f"/uploads/{file.id}": program.get,
+        f"/uploads/{file.id}/thumbnail": program.get,
+    }
+    answers: dict[str, set[int]] = {}
+    for url, get in doors.items():
+        known = etags.setdefault(url or "", get(url).headers.get("ETag", ""))
+        asked = {
+            "whole": {},
+            "a part": {"Range": "bytes=0-3"},
+            "unless it is known": {"If-None-Match": known},
+            "a part of what is known": {"Range": "bytes=0-3", "If-Range": known},
+        }
+        for what, headers in asked.items():
+            answers.setdefault(what, set()).add(get(url, headers=headers).status_code)
+    return answers
+
+
+@pytest.mark.api
+def test_each_fetch_through_each_door_asks_whether_one_may(house: House) -> None:
+    room = house.room("ben", "cleo")
+    file = share(house, "ben", room, "a.png", PNG)
+    message = send(house, "ben", room, file)
+    etags: dict[str, str] = {}
+    may = {"whole": {200}, "a part": {206}, "unless it is known": {304}, "a part of what is known": {206}}
+    may_not = {what: {404} for what in may}
+
+    assert answers_to(house, "ben", file, etags) == answers_to(house, "cleo", file, etags) == may
+    assert answers_to(house, "ada", file, etags) == may_not, "an admin is not in it"
+    house.act(remove_member, house.actor("ben"), room, house.id_of("cleo"))
+    assert answers_to(house, "cleo", file, etags) == may_not
+    assert answers_to(house, "ben", file, etags) == may
+
+    house.client("ben").post(f"/messages/{message.id}/delete")
+
+    assert answers_to(house, "ben", file, etags) == may_not, "gone for who wrote it, too"
 
 
 @pytest.mark.api

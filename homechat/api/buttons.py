@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields
+from marshmallow import EXCLUDE, Schema
 
 from homechat.api.endpoints import Json
-from homechat.doors.shapes import Text
+from homechat.doors.shapes import Few, Text
 from homechat.messages.action_cards import ActionCard, CardAction, Style
 
 
@@ -24,7 +24,7 @@ class Button(Schema):
     confirm = Text(load_default=None, allow_none=True)
 
 
-class Buttons(fields.List[Any]):
+class Buttons(Few):
     """A list of buttons; as JSON in a text, too: a form has nothing else."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:

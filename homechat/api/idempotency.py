@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Iterator
+from typing import IO
 
 from flask import Response, request
 from flask_babel import gettext as _
@@ -13,8 +14,9 @@ from werkzeug.exceptions import HTTPException
 from homechat.accounts import api_requests, kept_answers
 from homechat.accounts.kept_answers import Answer, Claim, Key
 from homechat.actor import Actor
-from homechat.database import last_word
+from homechat.database import give_back_connection, last_word
 from homechat.errors import HomeChatError, Invalid
+from homechat.offload import in_native_thread
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -60,20 +62,28 @@ def once(actor: Actor, key: Key, do: Callable[[], Response]) -> Response:
 
 
 def _digest_of_request() -> str:
+    first = [request.method.encode(), request.full_path.encode()]
+    if request.mimetype != "multipart/form-data":
+        return _digest_of([*first, request.get_data()], [])
+    # A form with files stands between lines that are new each time it is sent.
+    fields = [f"{name}\0{value}".encode() for name, value in request.form.items(multi=True)]
+    files = [
+        (f"{name}\0{file.filename}".encode(), file.stream) for name, file in request.files.items(multi=True)
+    ]
+    give_back_connection()
+    return in_native_thread(_digest_of, [*first, *fields], files)
+
+
+def _digest_of(parts: list[bytes], files: list[tuple[bytes, IO[bytes]]]) -> str:
+    """Return the SHA-256 over those of all parts, and of each file, which is read to its end and rewound."""
     digest = hashlib.sha256()
-    for part in (request.method.encode(), request.full_path.encode(), *_parts_of_body()):
+    for part in (*parts, *_parts_of(files)):
         digest.update(hashlib.sha256(part).digest())
     return digest.hexdigest()
 
 
-def _parts_of_body() -> Iterator[bytes]:
-    """Yield what was sent. A form with files stands between lines that are new each time it is sent."""
-    if request.mimetype != "multipart/form-data":
-        yield request.get_data()
-        return
-    for name, value in request.form.items(multi=True):
-        yield f"{name}\0{value}".encode()
-    for name, file in request.files.items(multi=True):
-        yield f"{name}\0{file.filename}".encode()
-        yield from iter(functools.partial(file.stream.read, PIECE_BYTES), b"")
-        file.stream.seek(0)
+def _parts_of(files: list[tuple[bytes, IO[bytes]]]) -> Iterator[bytes]:
+    for name, stream in files:
+        yield name
+        yield from iter(functools.partial(stream.read, PIECE_BYTES), b"")
+        stream.seek(0)

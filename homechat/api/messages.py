@@ -28,6 +28,7 @@ from homechat.doors.shapes import (
 )
 from homechat.errors import Conflict, Invalid, NotFound
 from homechat.messages import changes, reactions
+from homechat.messages.action_cards import ACTIONS_MAX
 from homechat.messages.answering import answer_card
 from homechat.messages.finding import find_message
 from homechat.messages.listing import Stretch, messages_everywhere, messages_in
@@ -68,7 +69,7 @@ class Said(Words):
     sender = Text(load_default=None, allow_none=True)
     reply_to = NumberOrDigits(load_default=None, allow_none=True, at_least=1)
     reply_to_id = NumberOrDigits(load_default=None, allow_none=True, at_least=1)
-    actions = Buttons(fields.Nested(Button), load_default=None, allow_none=True)
+    actions = Buttons(fields.Nested(Button), at_most=ACTIONS_MAX, load_default=None, allow_none=True)
     ack_required = YesOrNoOrText(load_default=None, allow_none=True)
     expires_at = MomentOrText(load_default=None, allow_none=True)
 

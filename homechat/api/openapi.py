@@ -22,6 +22,7 @@ from homechat.doors.bearers import API_PREFIX
 from homechat.doors.shapes import Text
 from homechat.operations.health import app_version
 from homechat.security.policy import Scope
+from homechat.uploads.actions import FILES_MAX
 
 OPENAPI_VERSION = "3.1.0"
 PLACE = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>")
@@ -70,6 +71,7 @@ FILES: Json = {
         "files[]": {
             "type": "array",
             "items": {"type": "string", "contentMediaType": "application/octet-stream"},
+            "maxItems": FILES_MAX,
         }
     },
 }

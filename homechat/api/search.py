@@ -34,7 +34,14 @@ class Wanted(Question):
 def search_house(actor: Actor, data: Json) -> Json:
     """What was said, rooms and people, as far as one can see them; messages the newest first."""
     limit = min(data["limit"], PAGE_HITS_MAX)
-    found = search(actor, data["q"], what=What(data["type"]), limit=limit, before=data["before"])
+    found = search(
+        actor,
+        data["q"],
+        what=What(data["type"]),
+        limit=limit,
+        before=data["before"],
+        with_excerpts=False,
+    )
     ids = {room.id for room in found.rooms}
     rooms = [room for room in rooms_in_sight(actor) if room.card.id in ids] if ids else []
     return {

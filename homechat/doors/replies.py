@@ -204,4 +204,5 @@ CODES = {
     429: "rate_limited",
     500: "internal",
     503: "unavailable",
+    507: "no_space",
 }

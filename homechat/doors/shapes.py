@@ -103,6 +103,21 @@ class NameOrNumber(fields.Field[str | int]):
         return value
 
 
+class Few(fields.List[Any]):
+    """A list of `at_most`. Of a longer one nothing is looked at: a body of a megabyte has room for 300,000 things."""
+
+    default_error_messages = {"too_many": lazy_gettext("Those are too many at once.")}
+
+    def __init__(self, of: fields.Field[Any], *, at_most: int, **kwargs: Any) -> None:
+        super().__init__(of, validate=validate.Length(max=at_most), **kwargs)
+        self.at_most = at_most
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        if isinstance(value, list) and len(value) > self.at_most:
+            raise self.make_error("too_many")
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
 class MomentInAddress(fields.Field[datetime]):
     """A day or a time in ISO 8601, in UTC unless it says otherwise."""
 

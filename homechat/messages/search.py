@@ -49,7 +49,7 @@ class What(StrEnum):
 
 @dataclass(frozen=True)
 class FoundMessage:
-    """A message, the room it stands in, and some of its words with those that were looked for apart."""
+    """A message, the room it stands in, and, where wanted, some of its words with those that were looked for apart."""
 
     message: Message
     room: RoomCard
@@ -84,13 +84,20 @@ class Found:
 
 
 def search(
-    actor: Actor, q: str, *, what: What = What.ALL, limit: int = PAGE_HITS, before: int | None = None
+    actor: Actor,
+    q: str,
+    *,
+    what: What = What.ALL,
+    limit: int = PAGE_HITS,
+    before: int | None = None,
+    with_excerpts: bool = True,
 ) -> Found:
     """Return what the actor may see of what `q` asks for, see `read_query`.
 
     People are those the actor may know of, by both their names, rooms those the actor may see, by name and
     description; messages, without deleted ones, are of the rooms the actor may read, as far back as they may.
-    limit: 1 to 100 of each.  before: only messages older than that with this id.
+    limit: 1 to 100 of each.  before: only messages older than that with this id.  with_excerpts: whether their
+    `pieces` are wanted, which take time.
     Raises Invalid for a query of which nothing can be found, TooMany past 30 a minute.
     """
     phrases = _asked(actor, q)
@@ -99,7 +106,7 @@ def search(
     return Found(
         people=_people(actor, phrases)[:limit] if what in (What.ALL, What.PEOPLE) else [],
         rooms=_rooms(actor, phrases, in_sight)[:limit] if what in (What.ALL, What.ROOMS) else [],
-        messages=_messages(actor, phrases, in_sight, limit=limit, before=before)
+        messages=_messages(actor, phrases, in_sight, limit=limit, before=before, with_excerpts=with_excerpts)
         if what in (What.ALL, What.MESSAGES)
         else FoundMessages(),
     )
@@ -143,7 +150,13 @@ def _rows_of(room_ids: list[int]) -> Sequence[Room]:
 
 
 def _messages(
-    actor: Actor, phrases: list[Phrase], in_sight: list[RoomInHand], *, limit: int, before: int | None
+    actor: Actor,
+    phrases: list[Phrase],
+    in_sight: list[RoomInHand],
+    *,
+    limit: int,
+    before: int | None,
+    with_excerpts: bool,
 ) -> FoundMessages:
     readable = [found for found in in_sight if RoomRight.READ in found.rights]
     if not readable:
@@ -151,7 +164,7 @@ def _messages(
     ids = _ids(phrases, readable, most=max(limit, COUNTED_MAX) + 1)
     older = ids if before is None else _ids(phrases, readable, most=limit + 1, before=before)
     return FoundMessages(
-        page=_shown(actor, phrases, older[:limit]),
+        page=_shown(actor, phrases if with_excerpts else [], older[:limit]),
         has_more=len(older) > limit,
         count=min(len(ids), COUNTED_MAX),
         has_uncounted=len(ids) > COUNTED_MAX,
@@ -207,6 +220,7 @@ def _fetch(cursor: Any, statement: str, values: Any) -> list[Any]:
 
 
 def _shown(actor: Actor, phrases: list[Phrase], ids: list[int]) -> list[FoundMessage]:
+    """Return the messages; without pieces where there are no phrases."""
     if not ids:
         return []
     messages = db.session.scalars(
@@ -217,7 +231,7 @@ def _shown(actor: Actor, phrases: list[Phrase], ids: list[int]) -> list[FoundMes
     cards = {card.id: card for card in cards_of_rooms(actor.person_id, rooms)}
     found = []
     for message in messages:
-        pieces = excerpt(plain_text(message.body), phrases)
+        pieces = excerpt(plain_text(message.body), phrases) if phrases else []
         found.append(FoundMessage(message, cards[message.room_id], pieces))
         time.sleep(0)  # Others have their turn: messages can be long.
     return found

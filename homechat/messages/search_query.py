@@ -14,6 +14,8 @@ from homechat.messages.search_key import Place, places, search_key, stands_alone
 
 QUERY_CHARACTERS_MAX = 200
 QUERY_LETTERS_MIN = 2
+PHRASES_MAX = 50
+"""200 characters of anything that people write have fewer words."""
 
 _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»「」『』＂", '"'))
 _PART = re.compile(r'"(?P<quoted>[^"]*)(?P<closed>"?)|[^"\s]+')
@@ -30,8 +32,9 @@ class Phrase:
 def read_query(text: str) -> list[Phrase]:
     """Return what is asked for, all of it to be found: each word, and what stands in quotes as one phrase.
 
-    The last word may be a beginning. Raises Invalid for more than 200 characters, and for less than two letters,
-    where one character of Chinese, Japanese or Korean, or one emoji, is enough.
+    The last word may be a beginning. What is asked for twice is looked for once. Raises Invalid for more than 200
+    characters or 50 phrases, and for less than two letters, where one character of Chinese, Japanese or Korean, or one
+    emoji, is enough.
     """
     if len(text) > QUERY_CHARACTERS_MAX:
         raise _invalid(_("That is too long to look for. Try a few words of it."))
@@ -39,6 +42,9 @@ def read_query(text: str) -> list[Phrase]:
     words = [word for phrase in phrases for word in phrase.words]
     if sum(map(len, words)) < QUERY_LETTERS_MIN and not any(map(stands_alone, words)):
         raise _invalid(_("Type two letters at least."))
+    phrases = list(dict.fromkeys(phrases))
+    if len(phrases) > PHRASES_MAX:
+        raise _invalid(_("That is too long to look for. Try a few words of it."))
     return phrases
 
 
@@ -51,6 +57,12 @@ def hits(text: str, phrases: list[Phrase]) -> list[tuple[int, int]]:
         else:
             merged.append((start, end))
     return merged
+
+
+def says_any(key: str, phrases: list[Phrase]) -> bool:
+    """Whether any of `phrases` stands in a text of this key: a hundred times as fast as to find out where."""
+    padded = f" {key} "
+    return any(f" {' '.join(phrase.words)}{'' if phrase.is_open else ' '}" in padded for phrase in phrases)
 
 
 def contains_all(name: str, phrases: list[Phrase]) -> bool:
@@ -80,17 +92,18 @@ def _each_hit(found: list[Place], phrases: list[Phrase]) -> Iterator[tuple[int, 
     for phrase in phrases:
         by_first_word[phrase.words[0]].append(phrase)
     beginnings = [phrase for phrase in phrases if phrase.is_open and len(phrase.words) == 1]
+    words = tuple(place.word for place in found)
     for at, place in enumerate(found):
         for phrase in (*by_first_word.get(place.word, ()), *beginnings):
-            stretch = found[at : at + len(phrase.words)]
-            if _is(phrase, [each.word for each in stretch]):
-                yield place.start, stretch[-1].end
+            end = at + len(phrase.words)
+            if _is(phrase, words[at:end]):
+                yield place.start, found[end - 1].end
 
 
-def _is(phrase: Phrase, words: list[str]) -> bool:
+def _is(phrase: Phrase, words: tuple[str, ...]) -> bool:
     if not phrase.is_open or len(words) < len(phrase.words):
-        return phrase.words == tuple(words)
-    return phrase.words[:-1] == tuple(words[:-1]) and words[-1].startswith(phrase.words[-1])
+        return phrase.words == words
+    return phrase.words[:-1] == words[:-1] and words[-1].startswith(phrase.words[-1])
 
 
 def _invalid(sentence: str) -> Invalid:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields
+from marshmallow import Schema
 
 from homechat.actor import Actor
 from homechat.doors.events import Json, event
-from homechat.doors.shapes import Number, Text
+from homechat.doors.shapes import Few, Number, Text
 from homechat.messages import actions, changes, reactions
 from homechat.messages.answering import answer_card
 from homechat.messages.history import PAGE_MESSAGES, changes_after, page_before
 from homechat.messages.sidebar import conversations
 from homechat.security import limits
 from homechat.security.policy import RoomRight
+from homechat.uploads.actions import FILES_MAX
 
 
 class InRoom(Schema):
@@ -25,7 +26,7 @@ class Send(InRoom):
     body = Text(required=True)
     client_id = Text(required=True)
     reply_to_id = Number(load_default=None, allow_none=True, at_least=1)
-    upload_ids = fields.List(Text(), load_default=list)
+    upload_ids = Few(Text(), at_most=FILES_MAX, load_default=list)
 
 
 class OfMessage(Schema):

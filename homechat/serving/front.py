@@ -24,7 +24,7 @@ from homechat.request_counts import RequestCounts
 from homechat.security.headers import HeadersMiddleware
 from homechat.security.policy import LISTENING_SCOPE
 from homechat.serving.refusals import refuse
-from homechat.serving.request_bodies import WholeBodies
+from homechat.serving.request_bodies import SENDER, Refusal, WholeBodies
 from homechat.serving.socket_gate import SocketGate
 from homechat.uploads.files import has_room
 
@@ -50,13 +50,14 @@ def install(app: Flask, settings: Settings) -> None:
             row = bearers.find(text)
             return None if row is not None and LISTENING_SCOPE not in bearers.scopes_now(row) else bool(row)
 
-    def may_send(text: str) -> bool:
+    def who_sends(secret: str, token: str) -> int | None:
         with app.app_context():
-            return bearers.find(text) is not None
+            row = bearers.find(token) if token else sessions.find_session(secret)
+            return row.user_id if row is not None else None
 
     inner: WSGIApplication = SocketGate(app.wsgi_app, settings, is_alive, may_listen)
     inner = PathPrefix(inner, settings)
-    inner = WholeBodies(inner, settings, functools.partial(_refusal_of_files, settings, is_alive, may_send))
+    inner = WholeBodies(inner, settings, functools.partial(_refusal_of_files, settings, who_sends))
     inner = RefuseChunkedBodies(inner)
     counts = app.extensions.setdefault("homechat_request_counts", RequestCounts())
     inner = logs.RequestLog(inner, settings, counts)
@@ -70,21 +71,25 @@ def install(app: Flask, settings: Settings) -> None:
 
 def _refusal_of_files(
     settings: Settings,
-    is_alive: Callable[[str], bool],
-    may_send: Callable[[str], bool],
+    who_sends: Callable[[str, str], int | None],
     environ: "WSGIEnvironment",
-) -> tuple[int, str] | None:
-    """Return why no file may come in: strangers shall not fill the disk, and nobody the last of it."""
+    for_bytes: Callable[[], int],
+) -> Refusal | None:
+    """Return why no file may come in: strangers shall not fill the disk, and nobody the last of it.
+
+    who_sends: the id of the person behind a cookie or a token.  for_bytes: tells how many are spoken for with it.
+    """
     token = bearer_in(environ.get("HTTP_AUTHORIZATION", "")) or environ.get("HTTP_X_API_KEY", "").strip()
     secret = parse_cookie(environ).get(settings.session_cookie_name, "")
     try:
-        is_known = may_send(token) if token else bool(secret) and is_alive(secret)
+        person_id = who_sends(secret, token) if token or secret else None
     except SQLAlchemyError:
         log.exception("it could not be checked who sends a file")
         return 503, "Please try again in a moment."
-    if not is_known:
+    if person_id is None:
         return 401, "Please sign in first."
-    if not has_room(settings.data_dir, free_percent=settings.disk_free_percent):
+    environ[SENDER] = person_id
+    if not has_room(settings.data_dir, free_percent=settings.disk_free_percent, for_bytes=for_bytes()):
         return 507, "The house has hardly any room left for files."
     return None
 

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
+RETRY_SECONDS = {429: 10, 503: 5}
+
+
 def refuse(
     environ: "WSGIEnvironment", start_response: "StartResponse", status: int, sentence: str
 ) -> Iterable[bytes]:
@@ -25,6 +28,8 @@ def refuse(
         media_type, body = "text/plain; charset=utf-8", sentence
     content = f"{body}\n".encode()
     headers = [("Content-Type", media_type), ("Content-Length", str(len(content)))]
+    if status in RETRY_SECONDS:
+        headers.append(("Retry-After", str(RETRY_SECONDS[status])))
     start_response(f"{status} {_phrase(status)}", headers)
     return [content]
 

@@ -1,13 +1,15 @@
 """Bodies of requests, read to their end before anything else of the house is touched.
 
 Whoever sends a byte now and then must hold neither a database connection nor a place among those who write. So nobody
-behind this layer ever waits for a client's next byte, and one deadline covers the whole body.
+behind this layer ever waits for a client's next byte, and one deadline covers the whole body. What is announced is
+counted before it is read, so that many who announce much at once fill neither memory nor disk.
 """
 
 import re
 import socket
 import time
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from io import BytesIO
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, NamedTuple
@@ -15,8 +17,10 @@ from typing import IO, TYPE_CHECKING, NamedTuple
 from werkzeug.wsgi import ClosingIterator
 
 from homechat import data_folder
+from homechat.addresses import address_key
 from homechat.config import Settings
 from homechat.serving.refusals import refuse
+from homechat.serving.under_way import Place, UnderWay
 from homechat.uploads.receiving import FOLDER
 
 if TYPE_CHECKING:
@@ -25,6 +29,8 @@ if TYPE_CHECKING:
 FORM = "application/x-www-form-urlencoded"
 FORM_WITH_FILES = "multipart/form-data"
 READER = "homechat.read_within"
+SENDER = "homechat.sender_of_files"
+"""Where in the environment it says which person sends files; set by whoever knows them."""
 MEMORY_BYTES = 65_536
 PIECE_BYTES = 65_536
 FIELDS_MAX = 1000
@@ -33,6 +39,13 @@ BESIDE_A_FILE_BYTES = 65_536
 ONE_FILE = re.compile(r"/rooms/\d+/uploads")
 MANY_FILES = re.compile(r"/rooms/\d+/files|/api/v1/channels/\d+/(media|messages)")
 
+COPIES = 3
+"""How often the bytes of a file lie on the disk while it is taken in: as the body, as a part of it, as what we keep."""
+LARGE_ONES_MAX, LARGE_ONES_OF_ONE_PERSON = 10, 3
+USUAL_ONES_MAX, USUAL_ONES_OF_ONE_ADDRESS = 128, 32
+"""How many of the largest size are under way at once; of smaller ones there may be more."""
+
+Refusal = tuple[int, str]
 Reader = Callable[[int, float], bytes]
 
 
@@ -50,14 +63,17 @@ class WholeBodies:
     And 400 to a form of more than 1,000 fields: to take half a megabyte of them apart takes a quarter of a second.
     Forms with files may be larger and take longer, from those who are known here.
 
-    refusal_of_files: asked before a large one is read: why it may not come, a status and a sentence, or None.
+    refusal_of_files: asked before a large one is read: why it may not come, a status and a sentence, or None. It can
+    ask how many bytes of disk are spoken for with it, and puts SENDER into the environment.
     """
 
     def __init__(
         self,
         app: "WSGIApplication",
         settings: Settings,
-        refusal_of_files: "Callable[[WSGIEnvironment], tuple[int, str] | None]" = lambda environ: None,
+        refusal_of_files: "Callable[[WSGIEnvironment, Callable[[], int]], Refusal | None]" = (
+            lambda environ, for_bytes: None
+        ),
     ) -> None:
         self._app = app
         self._prefix = settings.path_prefix
@@ -68,6 +84,14 @@ class WholeBodies:
             settings.upload_bytes + BESIDE_A_FILE_BYTES, settings.upload_seconds, is_large=True
         )
         self._of_many_files = Limits(settings.upload_request_bytes, settings.upload_seconds, is_large=True)
+        largest = max(self._of_one_file.bytes_max, self._of_many_files.bytes_max)
+        self._large_ones = UnderWay(
+            bytes_max=LARGE_ONES_MAX * largest, share_bytes=LARGE_ONES_OF_ONE_PERSON * largest
+        )
+        self._usual_ones = UnderWay(
+            bytes_max=USUAL_ONES_MAX * self._usual.bytes_max,
+            share_bytes=USUAL_ONES_OF_ONE_ADDRESS * self._usual.bytes_max,
+        )
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         length = _length_of(environ)
@@ -78,23 +102,48 @@ class WholeBodies:
         limits = self._limits(environ)
         if length > limits.bytes_max:
             return refuse(environ, start_response, 413, "That is too big to send.")
-        # A small one takes nothing from anybody, and is refused in better words further in.
-        if length > self._usual.bytes_max and (refusal := self._refusal_of_files(environ)):
-            return refuse(environ, start_response, *refusal)
-        body = self._place_for(length, environ, limits)
+        with ExitStack() as left:
+            refusal = self._reserve(length, environ, left) or self._take_in(length, environ, limits, left)
+            if refusal is not None:
+                return refuse(environ, start_response, *refusal)
+            response = self._app(environ, start_response)
+            return ClosingIterator(response, [left.pop_all().close])
+
+    def _reserve(self, length: int, environ: "WSGIEnvironment", left: ExitStack) -> Refusal | None:
+        """Count the bytes until `left` is closed. Return why they may not come now, or None."""
+        if length <= MEMORY_BYTES:  # So that whatever somebody else sends, one can sign in and talk.
+            return None
+        under_way, sender = self._usual_ones, address_key(environ.get("REMOTE_ADDR", ""))
+        # A small one is refused in better words further in.
+        if length > self._usual.bytes_max:
+            under_way = large_ones = self._large_ones
+            if refusal := self._refusal_of_files(environ, lambda: COPIES * (large_ones.total + length)):
+                return refusal
+            sender = environ.get(SENDER, sender)
+        place = under_way.reserve(sender, length)
+        if place is Place.FREE:
+            left.callback(under_way.give_back, sender, length)
+            return None
+        if place is Place.TOO_MANY_OF_THEIRS:
+            return 429, "You are sending very much at once. Please try again when some of it has arrived."
+        return 503, "A lot is being sent to this house right now. Please try again in a moment."
+
+    def _take_in(
+        self, length: int, environ: "WSGIEnvironment", limits: Limits, left: ExitStack
+    ) -> Refusal | None:
+        """Read the body, to be had until `left` is closed. Return what is wrong with it, or None."""
+        body = left.enter_context(self._place_for(length, environ, limits))
         try:
             separators = _copy(_reader_of(environ), body, length, until=time.monotonic() + limits.seconds)
-        except (TimeoutError, EOFError, ConnectionError) as error:
-            body.close()
-            if isinstance(error, TimeoutError):
-                return refuse(environ, start_response, 408, "That took too long to send.")
-            return refuse(environ, start_response, 400, "The body ends too early.")
+        except TimeoutError:
+            return 408, "That took too long to send."
+        except (EOFError, ConnectionError):
+            return 400, "The body ends too early."
         if separators >= FIELDS_MAX and environ.get("CONTENT_TYPE", "").lower().startswith(FORM):
-            body.close()
-            return refuse(environ, start_response, 400, "That form has too many fields.")
+            return 400, "That form has too many fields."
         body.seek(0)
         environ["wsgi.input"] = body
-        return ClosingIterator(self._app(environ, start_response), [body.close])
+        return None
 
     def _limits(self, environ: "WSGIEnvironment") -> Limits:
         if not environ.get("CONTENT_TYPE", "").lower().startswith(FORM_WITH_FILES):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import IO
@@ -14,8 +15,8 @@ from flask_babel import gettext as _
 from homechat import clock
 from homechat.actor import Actor
 from homechat.config import Settings
-from homechat.database import db, transaction
-from homechat.errors import Invalid, NoSpace, NotFound, TooLarge, Unavailable
+from homechat.database import db, give_back_connection, transaction
+from homechat.errors import HomeChatError, Invalid, NoSpace, NotFound, TooLarge, Unavailable
 from homechat.offload import in_native_thread
 from homechat.rooms.queries import find_room
 from homechat.security import limits
@@ -31,19 +32,23 @@ from homechat.uploads.queries import MESSAGES, used_by
 FILES_MAX = 20
 UNCLAIMED_LIFE = timedelta(days=1)
 SWEPT_AT_ONCE = 50
+ON_DISK_SHARES = 2
+"""How often what one person may have lies on the disk, with what was deleted and goes in a day."""
 
 
 def store_upload(actor: Actor, *, room_id: int, name: str, stream: IO[bytes]) -> FileCard:
     """Take in one file for a room and return it; it waits a day for a message that takes it (`claim_uploads`).
 
     name: as whoever sends it calls it; it is made harmless.  stream: read to its end, in another thread.
-    Raises NotFound or Forbidden for the room, TooLarge, NoSpace, TooMany past 60 a minute, and Invalid for what is
-    empty, a broken or monstrous picture, or a recording that may tell where it was made.
+    Raises NotFound or Forbidden for the room, TooLarge, NoSpace, TooMany past 60 a minute or 20 pictures that wait to
+    be drawn, and Invalid for what is empty, a broken or monstrous picture, or a recording that may tell where it was
+    made.
     """
     find_room(actor, room_id, RoomRight.POST)
     limits.spend(limits.UPLOADS, actor.person_id)
     settings = _settings()
     _check_space(actor, settings)
+    give_back_connection()
     with Workbench(settings.data_dir) as bench:
         try:
             size = in_native_thread(bench.take, stream, bytes_max=settings.upload_bytes)
@@ -51,18 +56,24 @@ def store_upload(actor: Actor, *, room_id: int, name: str, stream: IO[bytes]) ->
             raise TooLarge(_too_large(settings)) from error
         if not size:
             raise Invalid(_("This file is empty."))
-        upload = _prepared(bench, clean_name(name), size)
+        upload = _prepared(actor, bench, clean_name(name), size)
+        _check_quota(actor, settings, upload.byte_size)
+        give_back_connection()
         upload.owner_id, upload.room_id = actor.person_id, room_id
         upload.sha256 = in_native_thread(files.keep, settings.data_dir, _result(bench))
         if bench.small.exists():
             upload.thumbnail_sha256 = in_native_thread(files.keep, settings.data_dir, bench.small)
-    with transaction() as session:
-        find_room(actor, room_id, RoomRight.POST)  # Much can have happened meanwhile.
-        _check_quota(actor, settings, upload.byte_size)
-        _check_that_it_is_there(settings.data_dir, upload)
-        session.add(upload)
-        session.flush()
-        return card_of_file(upload)
+    try:
+        with transaction() as session:
+            find_room(actor, room_id, RoomRight.POST)  # Much can have happened meanwhile.
+            _check_quota(actor, settings, upload.byte_size)
+            _check_that_it_is_there(settings.data_dir, upload)
+            session.add(upload)
+            session.flush()
+            return card_of_file(upload)
+    except HomeChatError:
+        _take_back(settings.data_dir, upload)
+        raise
 
 
 def claim_uploads(
@@ -125,7 +136,7 @@ def forget_uploads() -> int:
     return gone
 
 
-def _prepared(bench: Workbench, name: str, size: int) -> Upload:
+def _prepared(actor: Actor, bench: Workbench, name: str, size: int) -> Upload:
     """Return the row of what lies on the bench, made harmless."""
     kind = kind_of(in_native_thread(files.head_of, bench.source, HEAD_BYTES))
     shown = shown_as(kind, name)
@@ -134,7 +145,7 @@ def _prepared(bench: Workbench, name: str, size: int) -> Upload:
         films.clean(bench, kind)
         return upload
     try:
-        picture = images.draw_anew(bench, kind)
+        picture = images.draw_anew(bench, kind, person_id=actor.person_id)
     except Invalid:
         if shown is OPAQUE:  # It only begins like a picture, and nobody called it one.
             bench.drawn.unlink(missing_ok=True)
@@ -163,8 +174,10 @@ def _check_space(actor: Actor, settings: Settings) -> None:
 
 
 def _check_quota(actor: Actor, settings: Settings, size: int) -> None:
-    count, used = used_by(actor.person_id)
-    if count >= settings.upload_quota_files or used + size > settings.upload_quota_bytes:
+    used, most = used_by(actor.person_id), settings.upload_quota_bytes
+    if used.on_disk_bytes + size > ON_DISK_SHARES * most:
+        raise NoSpace(_("You have deleted a lot today. It makes room tomorrow."))
+    if used.files >= settings.upload_quota_files or used.byte_size + size > most:
         raise NoSpace(_("You have shared as many files as fit here. Delete messages with large ones first."))
 
 
@@ -173,6 +186,13 @@ def _check_that_it_is_there(data_dir: Path, upload: Upload) -> None:
     for sha256 in filter(None, (upload.sha256, upload.thumbnail_sha256)):
         if not files.exists(data_dir, sha256):
             raise Unavailable(_("That didn't work. Please try again."))
+
+
+def _take_back(data_dir: Path, upload: Upload) -> None:
+    """Take away the bytes of a refused file, which count for nobody. Where that can't be, they go in a day."""
+    sha256s = [it for it in (upload.sha256, upload.thumbnail_sha256) if it]
+    with suppress(HomeChatError):
+        _sweep(data_dir, sha256s, is_sure=True)
 
 
 def _mark_gone() -> None:
@@ -203,8 +223,11 @@ def _delete_rows() -> None:
         session.execute(sa.delete(Upload).where(Upload.deleted_at < clock.now() - files.KEPT_AFTER_DELETION))
 
 
-def _sweep(data_dir: Path, sha256s: list[str]) -> int:
-    """Take away those that no row has. In a transaction: whoever stores the same bytes now does so before or after."""
+def _sweep(data_dir: Path, sha256s: list[str], *, is_sure: bool = False) -> int:
+    """Take away those that no row has. In a transaction: whoever stores the same bytes now does so before or after.
+
+    is_sure: no row ever had them, so that no backup looks for them and they need not be old.
+    """
     with transaction() as session:
         needed = set(
             session.scalars(
@@ -213,7 +236,7 @@ def _sweep(data_dir: Path, sha256s: list[str]) -> int:
                 .union(sa.select(Upload.thumbnail_sha256).where(Upload.thumbnail_sha256.in_(sha256s)))
             )
         )
-        unneeded = [it for it in sha256s if it not in needed and files.is_old(data_dir, it)]
+        unneeded = [it for it in sha256s if it not in needed and (is_sure or files.is_old(data_dir, it))]
         for sha256 in unneeded:
             files.remove(data_dir, sha256)
     return len(unneeded)

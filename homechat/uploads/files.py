@@ -137,11 +137,14 @@ def clear_workbenches(data_dir: Path) -> None:
             shutil.rmtree(left, ignore_errors=True)
 
 
-def has_room(data_dir: Path, *, free_percent: int) -> bool:
-    """Whether at least this share of the disk is free. A folder that is not there yet has as much as its parent."""
+def has_room(data_dir: Path, *, free_percent: int, for_bytes: int = 0) -> bool:
+    """Whether at least this share of the disk is free, and still is when `for_bytes` more have come.
+
+    A folder that is not there yet has as much as its parent.
+    """
     there = next(folder for folder in (data_dir, *data_dir.parents) if folder.exists())
     usage = shutil.disk_usage(there)
-    return usage.free * 100 >= usage.total * free_percent
+    return (usage.free - for_bytes) * 100 >= usage.total * free_percent
 
 
 def _a_day_ago() -> float:

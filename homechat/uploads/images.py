@@ -5,24 +5,26 @@ from __future__ import annotations
 import json
 import subprocess  # nosec B404
 import sys
-import threading
 import time
 from dataclasses import dataclass
 
 from flask_babel import gettext as _
 
-from homechat.errors import Invalid, Unavailable
+from homechat.errors import Invalid, TooMany, Unavailable
 from homechat.uploads import image_worker
 from homechat.uploads.files import Workbench
 from homechat.uploads.kinds import GIF, JPEG, PNG, WEBP, Kind
+from homechat.uploads.turns import NoTurnError, TooManyWaitError, Turns
 
 SECONDS = 30.0  # By the clock. Its share of a CPU is less, and a busy house has others to serve.
 AT_ONCE_MAX = 2
+WAITING_MAX = 20  # As many as go with one message.
 TURN_SECONDS = 120.0
+RETRY_SECONDS = 10
 LOOK_SECONDS = 0.01
 _FORMS = {kind.coder: kind for kind in (JPEG, PNG, GIF, WEBP)}
 
-_turns = threading.BoundedSemaphore(AT_ONCE_MAX)
+turns = Turns(AT_ONCE_MAX, waiting_max=WAITING_MAX)
 
 
 @dataclass(frozen=True)
@@ -35,17 +37,20 @@ class Picture:
     has_small: bool
 
 
-def draw_anew(bench: Workbench, kind: Kind) -> Picture:
-    """Draw `bench.source` anew, as `drawn` and `small`. At most two at once; whoever waits holds up nobody else.
+def draw_anew(bench: Workbench, kind: Kind, *, person_id: int) -> Picture:
+    """Draw `bench.source` anew, as `drawn` and `small`. At most two at once, and one of each person.
 
-    Raises Invalid for what is no picture, too large, too long or too much work; Unavailable when very many wait.
+    Raises Invalid for what is no picture, too large, too long or too much work; TooMany where 20 of the person's wait
+    already; Unavailable when very many wait.
     """
-    if not _turns.acquire(timeout=TURN_SECONDS):
-        raise Unavailable(_("A lot is going on here right now. Please try again in a moment."))
     try:
-        told = _run(bench, kind)
-    finally:
-        _turns.release()
+        with turns.one(person_id, seconds=TURN_SECONDS):
+            told = _run(bench, kind)
+    except TooManyWaitError as error:
+        sentence = _("That is a lot of pictures at once. Send the others when these are done.")
+        raise TooMany(sentence, retry_after=RETRY_SECONDS) from error
+    except NoTurnError as error:
+        raise Unavailable(_("A lot is going on here right now. Please try again in a moment.")) from error
     if "form" in told:
         form = _FORMS[str(told["form"])]
         return Picture(form, int(told["width"]), int(told["height"]), has_small=bool(told["has_small"]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
@@ -23,6 +24,18 @@ _WITH_MESSAGE = (
     .outerjoin(MESSAGES, MESSAGES.c.id == Upload.message_id)
     .where(Upload.id == sa.bindparam("upload_id"), Upload.deleted_at.is_(None))
 )
+
+
+@dataclass(frozen=True)
+class Used:
+    """What a person's files take: of messages that are there, or waiting for one, whatever else has the same bytes.
+
+    on_disk_bytes: with what was taken back or deleted, which lies there for another day.
+    """
+
+    files: int
+    byte_size: int
+    on_disk_bytes: int
 
 
 def find_upload(actor: Actor, upload_id: str) -> Upload:
@@ -52,14 +65,17 @@ def files_of(message_ids: Collection[int]) -> dict[int, list[FileCard]]:
     return dict(found)
 
 
-def used_by(person_id: int) -> tuple[int, int]:
-    """Return how many files a person has here, and how many bytes in all."""
-    count, size = db.session.execute(
-        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(Upload.byte_size), 0)).where(
-            Upload.owner_id == person_id, Upload.deleted_at.is_(None)
-        )
+def used_by(person_id: int) -> Used:
+    """Return what a person's files take; see `Used`."""
+    is_here = sa.and_(Upload.deleted_at.is_(None), MESSAGES.c.deleted_at.is_(None))
+    size = sa.func.sum(Upload.byte_size)
+    files, byte_size, on_disk = db.session.execute(
+        sa.select(sa.func.count().filter(is_here), size.filter(is_here), size)
+        .select_from(Upload)
+        .outerjoin(MESSAGES, MESSAGES.c.id == Upload.message_id)
+        .where(Upload.owner_id == person_id)
     ).one()
-    return int(count), int(size)
+    return Used(int(files), int(byte_size or 0), int(on_disk or 0))
 
 
 def _may_have(actor: Actor, upload: Upload, seq: int | None, deleted_at: object) -> bool:

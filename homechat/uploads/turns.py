@@ -1,0 +1,76 @@
+"""Turns at what is dear: so many at once, one of each person, and people take turns."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class NoTurnError(Exception):
+    """It did not come in time."""
+
+
+class TooManyWaitError(Exception):
+    """So many of one person wait already."""
+
+
+class Turns:
+    """Lets `at_once` go on at a time, of one person only one; the others wait, `waiting_max` of each person.
+
+    One person's twenty hold up nobody else's one: people take turns, and each one's own come in their order.
+    """
+
+    def __init__(self, at_once: int, *, waiting_max: int) -> None:
+        self._at_once, self._waiting_max = at_once, waiting_max
+        self._changed = threading.Condition()
+        self._waiting: OrderedDict[int, list[object]] = OrderedDict()
+        self._at_work: set[int] = set()
+
+    @contextmanager
+    def one(self, person_id: int, *, seconds: float) -> Iterator[None]:
+        """Have a turn for the length of the block. Raises TooManyWaitError, and NoTurnError after `seconds`."""
+        self._take(person_id, until=time.monotonic() + seconds)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._at_work.remove(person_id)
+                self._changed.notify_all()
+
+    def waiting(self) -> int:
+        """Return how many wait."""
+        with self._changed:
+            return sum(map(len, self._waiting.values()))
+
+    def _take(self, person_id: int, *, until: float) -> None:
+        place = object()
+        with self._changed:
+            if len(self._waiting.get(person_id, ())) >= self._waiting_max:
+                raise TooManyWaitError
+            self._waiting.setdefault(person_id, []).append(place)
+            try:
+                while self._next() is not place:
+                    if not self._changed.wait(until - time.monotonic()) and time.monotonic() >= until:
+                        raise NoTurnError
+                self._at_work.add(person_id)
+            finally:
+                self._forget(person_id, place)
+                self._changed.notify_all()
+
+    def _next(self) -> object | None:
+        """Return the place whose turn it is, if anybody's."""
+        if len(self._at_work) >= self._at_once:
+            return None
+        return next((places[0] for who, places in self._waiting.items() if who not in self._at_work), None)
+
+    def _forget(self, person_id: int, place: object) -> None:
+        """Take `place` out; the person's others wait behind everybody else's."""
+        places = self._waiting[person_id]
+        places.remove(place)
+        if places:
+            self._waiting.move_to_end(person_id)
+        else:
+            del self._waiting[person_id]
