@@ -9,12 +9,13 @@ import signal
 import stat
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from homechat import audit, data_folder
+from homechat import audit, clock, data_folder
 from homechat.accounts.models import LoginSession
 from homechat.actor import Actor
 from homechat.audit import Action
@@ -278,6 +279,19 @@ def test_a_disk_that_takes_no_more_is_a_sentence_and_nothing_happens(house: Hous
     assert said_in(house)[-1] == LATER
     assert not list(house.data_dir.glob("before-restore-*"))
     assert not list((house.data_dir / "backups").glob(".work-*"))
+
+
+def test_two_restorations_of_one_second_keep_both_houses(house: House) -> None:
+    backup = made(house)
+    house.say("ben", house.home().id, LATER)
+    for second in range(60):
+        taken = clock.now() + timedelta(seconds=second)
+        (house.data_dir / f"before-restore-{taken:%Y%m%dT%H%M%SZ}").mkdir()
+
+    restore(house, file_of(house, backup), own_keys(house))
+
+    (kept,) = house.data_dir.glob("before-restore-*-2")
+    assert LATER in [body for _id, body in database(kept)]
 
 
 @pytest.mark.parametrize("wrong", ["key", "flipped", "cut off", "no room", "newer"])

@@ -29,7 +29,7 @@ def niceness_of_threads(pid: int) -> list[int]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs priorities of threads")
-def test_it_runs_at_the_lowest_priority_and_whoever_waits_keeps_theirs() -> None:
+def test_it_runs_at_a_low_priority_and_whoever_waits_keeps_theirs() -> None:
     calm, before = CalmThreads(threading, queue, at_most=2), niceness()
     assert calm.run(niceness) == NICENESS
     assert niceness() == before

@@ -242,4 +242,4 @@ def test_the_list_stays_small_in_memory() -> None:
 
 
 def test_hashing_waits_before_it_takes_a_native_thread() -> None:
-    assert passwords.calmly._turns._initial_value == passwords.HASHES_AT_ONCE_MAX == 4  # type: ignore[attr-defined]
+    assert passwords.calmly._turns._initial_value == passwords.HASHES_AT_ONCE_MAX == 2  # type: ignore[attr-defined]

@@ -14,13 +14,13 @@ from homechat.errors import Invalid
 from homechat.offload import Bounded
 from homechat.security.common_passwords import is_common
 
-HASHES_AT_ONCE_MAX = 4
+HASHES_AT_ONCE_MAX = 2
 NEAR_NAME_CHARACTERS_MIN = 3
 DISTINCT_CHARACTERS_MIN = 4
 
 # OWASP's recommendation for Argon2id where memory is scarce: 19 MiB, two passes, one lane.
 _hasher = PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
-# Waits here, before a native thread is taken: 20 sign-ins at once need 76 MiB and not 380. That the C library gives
+# Waits here, before a native thread is taken: 20 sign-ins at once need 38 MiB and not 380. That the C library gives
 # those back afterwards, whichever thread had them, is seen to by serving/lifecycle.py.
 calmly = Bounded(HASHES_AT_ONCE_MAX)
 # Of random bytes that nobody kept. Names that do not exist must cost as much as those that do.

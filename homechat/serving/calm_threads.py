@@ -13,11 +13,14 @@ from contextlib import suppress
 from types import ModuleType
 from typing import Any
 
-NICENESS = 19  # The lowest priority there is; the loop's is 0.
+NICENESS = 10
+"""A tenth of what the loop, at 0, has of a processor that both want. Not the lowest priority, 19: where other programs
+fill the machine, such a thread gets next to nothing, nobody comes in, and it may be put aside with Python's lock in hand.
+"""
 
 
 class CalmThreads:
-    """Runs functions in native threads of the lowest priority, started as they are needed.
+    """Runs functions in native threads of a low priority, started as they are needed.
 
     threading, queue: the standard library's modules, as they were before anybody patched them.  at_most: how many.
     """

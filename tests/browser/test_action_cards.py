@@ -14,7 +14,7 @@ from homechat import clock
 from homechat.messages.answering import answer_card
 from homechat.security.policy import Scope
 from tests.api_client import new_token
-from tests.browser.conversation import enter, expect_message
+from tests.browser.conversation import enter, expect_message, wait_until
 from tests.browser.every_page import found_by_axe
 from tests.browser.windows import Windows
 
@@ -159,6 +159,7 @@ def test_without_network_it_says_so_and_can_be_tried_again(person: Windows) -> N
     expect(message.get_by_role("alert")).to_contain_text("can't be reached")
     expect(button(message, "Let in")).to_be_enabled()
     ada.context.set_offline(False)
+    wait_until(ada, lambda: ada.evaluate("fetch('/up').then((reply) => reply.ok, () => false)"))
     button(message, "Let in").click()
     expect(outcome(message)).to_contain_text("Ada: Let in")
 

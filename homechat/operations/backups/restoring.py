@@ -6,6 +6,7 @@ place of the old one in a single step: by renaming on SQLite, in one transaction
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 from collections.abc import Iterator
@@ -108,13 +109,19 @@ def _put_in_place(new: Path, place: Path) -> None:
 
 def _keep_aside(settings: Settings, place: Path) -> Path:
     """Keep database, keys and files of the old house in a folder of their own; the files cost no room."""
-    kept = settings.data_dir / f"{ASIDE}{clock.now():%Y%m%dT%H%M%SZ}"
+    kept = _free_place(settings.data_dir / f"{ASIDE}{clock.now():%Y%m%dT%H%M%SZ}")
     with folder.workbench(settings.data_dir) as bench:
         _copy_house(settings, place, bench)
         os.sync()
         bench.rename(kept)  # What has this name is whole.
     _fold_log_in(place)
     return kept
+
+
+def _free_place(wanted: Path) -> Path:
+    """Return `wanted`, or with a number behind it where something has this name: a restoration of the same second."""
+    places = (wanted.with_name(f"{wanted.name}-{number}") for number in itertools.count(2))
+    return next(place for place in itertools.chain([wanted], places) if not place.exists())
 
 
 def _copy_house(settings: Settings, place: Path, kept: Path) -> None:
