@@ -12,7 +12,13 @@ from tests.house import House, build_cast, copy_house
 from tests.server_process import ServerProcess
 from tests.talkers import Script, Talker
 
-pytest_plugins = ["tests.strict", "tests.no_secret_in_logs", "tests.postgres", "tests.redis_server"]
+pytest_plugins = [
+    "tests.strict",
+    "tests.scheduling",
+    "tests.no_secret_in_logs",
+    "tests.postgres",
+    "tests.redis_server",
+]
 
 ASYNC_MODE = os.environ.get("HOMECHAT_TEST_ASYNC_MODE", "eventlet")
 GENEROUS_LIMITS = {

@@ -27,6 +27,7 @@ class Talker:
         self.url = url
         self.name = name
         self.cookies: dict[str, str] = {}
+        self._tokens: dict[str, str] = {}
         self.events: list[tuple[str, dict[str, Any]]] = []
         self.ended = threading.Event()
         self._heard = threading.Condition()
@@ -49,14 +50,25 @@ class Talker:
         return self.request("GET", path, **kwargs)
 
     def post(
-        self, path: str, data: dict[str, Any] | None = None, *, form_on: str = "/me", json: bool = False
+        self, path: str, data: dict[str, Any] | None = None, *, form_on: str = "", json: bool = False
     ) -> requests.Response:
-        found = re.search(r'name="csrf_token" value="([^"]+)"', self.get(form_on).text)
-        assert found, f"no form on {form_on}"
+        """Submit a form: its token is read from the page `form_on`; or is that of another form, which is the same."""
+        token = self._form_token(form_on) if form_on else self._any_token()
         headers = {"Accept": "application/json"} if json else {}
-        return self.request(
-            "POST", path, data={"csrf_token": html.unescape(found[1]), **(data or {})}, headers=headers
-        )
+        return self.request("POST", path, data={"csrf_token": token, **(data or {})}, headers=headers)
+
+    def _any_token(self) -> str:
+        cookie = next((value for name, value in self.cookies.items() if name.endswith("-form")), "")
+        if not cookie or cookie not in self._tokens:
+            token = self._form_token("/me")
+            cookie = next((value for name, value in self.cookies.items() if name.endswith("-form")), "")
+            self._tokens = {cookie: token}
+        return self._tokens[cookie]
+
+    def _form_token(self, page: str) -> str:
+        found = re.search(r'name="csrf_token" value="([^"]+)"', self.get(page).text)
+        assert found, f"no form on {page}"
+        return html.unescape(found[1])
 
     def sign_in(self, password: str = PASSWORD) -> Talker:
         reply = self.post("/sign-in", {"username": self.name, "password": password}, form_on="/sign-in")
