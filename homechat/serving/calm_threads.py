@@ -15,7 +15,7 @@ from typing import Any
 
 NICENESS = 10
 """A tenth of what the loop, at 0, has of a processor that both want. Not the lowest priority, 19: where other programs
-fill the machine, such a thread gets next to nothing, nobody comes in, and it may be put aside with Python's lock in hand.
+fill the machine, such a thread gets next to nothing: nobody comes in, and it is put aside with Python's lock in hand.
 """
 
 
