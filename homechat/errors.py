@@ -159,6 +159,13 @@ class Unavailable(HomeChatError):
     retry_after = 5
 
 
+class Malformed(HomeChatError):
+    """That is no JSON at all."""
+
+    code = "malformed"
+    status = 400
+
+
 class TooLarge(HomeChatError):
     """It has more bytes than are taken."""
 

@@ -32,7 +32,7 @@ from homechat.messages.history import changes_after, page_around, page_before, r
 from homechat.messages.listing import Stretch, messages_everywhere, messages_in
 from homechat.messages.models import Message, MessageReaction
 from homechat.messages.reactions import react, unreact
-from homechat.messages.rooms_in_sight import room_in_sight, rooms_in_sight
+from homechat.messages.room_lines import room_line, room_lines
 from homechat.messages.search import search
 from homechat.messages.search_index import fill_index
 from homechat.messages.sidebar import sidebar
@@ -227,8 +227,8 @@ QUESTIONS: dict[str, Callable[[House, int], object]] = {
     "messages of all rooms since one": lambda house, room: house.act(
         messages_everywhere, house.actor("cleo"), Stretch(after=3)
     ),
-    "rooms that I can see": lambda house, room: house.act(rooms_in_sight, house.actor("cleo")),
-    "a room that I can see": lambda house, room: house.act(room_in_sight, house.actor("cleo"), room),
+    "rooms that I can see": lambda house, room: house.act(room_lines, house.actor("cleo")),
+    "a room that I can see": lambda house, room: house.act(room_line, house.actor("cleo"), room),
     "a room by its name": lambda house, room: house.act(room_called, house.actor("cleo"), "Room 3"),
     "whom do I share rooms with": lambda house, room: house.act(people_around, house.actor("cleo")),
     "whom does a bot share rooms with": lambda house, room: house.act(people_around, house.actor("rex")),

@@ -7,18 +7,18 @@ from collections.abc import Sequence
 from homechat import clock
 from homechat.api.endpoints import Json
 from homechat.messages.latest import Latest
-from homechat.messages.rooms_in_sight import RoomInSight
+from homechat.messages.room_lines import RoomLine
 from homechat.security.policy import RoomKind
 
 TYPES = {RoomKind.PUBLIC: "public", RoomKind.PRIVATE: "private", RoomKind.DIRECT: "dm"}
 
 
-def channels_as_json(rooms: Sequence[RoomInSight]) -> list[Json]:
+def channels_as_json(rooms: Sequence[RoomLine]) -> list[Json]:
     """Return `rooms` in their order."""
     return [channel_as_json(room) for room in rooms]
 
 
-def channel_as_json(room: RoomInSight) -> Json:
+def channel_as_json(room: RoomLine) -> Json:
     """Return what clients of the API know a room by."""
     card = room.card
     return {

@@ -13,7 +13,7 @@ from homechat.api.people import person_as_json
 from homechat.api.shapes import Channels, Done, MadeChannel, MarkedAsRead, Members, OneChannel
 from homechat.doors.shapes import NumberOrDigits, Text, YesOrNo
 from homechat.messages.actions import mark_read_to_message
-from homechat.messages.rooms_in_sight import room_in_sight, rooms_in_sight
+from homechat.messages.room_lines import room_line, room_lines
 from homechat.rooms.actions import create_room, join_room, leave_room
 from homechat.rooms.queries import find_room, members_of
 from homechat.security.policy import RoomKind, RoomRight, Scope
@@ -37,13 +37,13 @@ class ReadUpTo(Body):
 @endpoint("GET", "/channels", needs=Scope.CHANNELS_READ, gives=Channels)
 def channels(actor: Actor, data: Json) -> Json:
     """All rooms that one can see, with what was said last and what is unread."""
-    return {"channels": channels_as_json(rooms_in_sight(actor))}
+    return {"channels": channels_as_json(room_lines(actor))}
 
 
 @endpoint("GET", "/channels/<int:room_id>", needs=Scope.CHANNELS_READ, gives=OneChannel)
 def channel(actor: Actor, data: Json, room_id: int) -> Json:
     """One room."""
-    return {"channel": channel_as_json(room_in_sight(actor, room_id))}
+    return {"channel": channel_as_json(room_line(actor, room_id))}
 
 
 @endpoint(
@@ -109,5 +109,5 @@ def mark_as_read(actor: Actor, data: Json, room_id: int) -> Json:
 
 def channel_reply(actor: Actor, room_id: int) -> Json:
     """Return the reply that brings a room, in both places where clients look for it."""
-    found = channel_as_json(room_in_sight(actor, room_id))
+    found = channel_as_json(room_line(actor, room_id))
     return {"success": True, "channel": found, "data": {"channel": found}}

@@ -13,7 +13,7 @@ from homechat.api.shapes import Channels, MadeChannel, Messages, PostedMessage
 from homechat.doors.shapes import Text
 from homechat.messages.listing import NOTHING, messages_in
 from homechat.messages.posting import post_to_person
-from homechat.messages.rooms_in_sight import rooms_in_sight
+from homechat.messages.room_lines import room_lines
 from homechat.rooms.actions import start_direct
 from homechat.rooms.people import direct_with, person_in_sight_named
 from homechat.security.policy import Scope
@@ -26,7 +26,7 @@ class With(Body):
 @endpoint("GET", "/dm/channels", needs=Scope.CHANNELS_READ, gives=Channels)
 def direct_channels(actor: Actor, data: Json) -> Json:
     """The conversations that one is in."""
-    return {"channels": [channel_as_json(room) for room in rooms_in_sight(actor) if room.card.is_direct]}
+    return {"channels": [channel_as_json(room) for room in room_lines(actor) if room.card.is_direct]}
 
 
 @endpoint("GET", "/direct_messages", needs=Scope.CHANNELS_READ, gives=Channels)

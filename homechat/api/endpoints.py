@@ -34,7 +34,7 @@ from homechat.doors.bearers import (
 from homechat.doors.people import client_address, client_user_agent, settings
 from homechat.doors.replies import answer_as_json
 from homechat.doors.shapes import flat
-from homechat.errors import Forbidden, HomeChatError, Invalid, NotFound, Unauthenticated
+from homechat.errors import Forbidden, Invalid, Malformed, NotFound, Unauthenticated
 from homechat.security import limits
 from homechat.security.policy import Scope
 
@@ -61,13 +61,6 @@ class Body(Schema):
 
     class Meta:
         unknown = EXCLUDE
-
-
-class Malformed(HomeChatError):
-    """That is no JSON at all."""
-
-    code = "malformed"
-    status = 400
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,10 @@ from homechat.household.log_reading import read_log
 from homechat.operations.health import app_version, health_report
 from homechat.security.policy import Scope
 
-FEATURES = ("rooms", "direct_messages", "realtime", "two_factor", "tokens")
+FEATURES = (
+    *("rooms", "direct_messages", "realtime", "reactions", "files", "search", "action_cards"),
+    *("bots", "webhooks", "two_factor", "tokens", "backups"),
+)
 
 
 class Entries(Paged):

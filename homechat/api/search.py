@@ -11,7 +11,7 @@ from homechat.api.endpoints import Body, Json, endpoint
 from homechat.api.people import person_as_json
 from homechat.api.shapes import Found, Users
 from homechat.doors.shapes import NumberInAddress, Text
-from homechat.messages.rooms_in_sight import rooms_in_sight
+from homechat.messages.room_lines import room_lines
 from homechat.messages.search import PAGE_HITS_MAX, FoundMessage, What, search, search_people
 from homechat.security.policy import Scope
 
@@ -43,7 +43,7 @@ def search_house(actor: Actor, data: Json) -> Json:
         with_excerpts=False,
     )
     ids = {room.id for room in found.rooms}
-    rooms = [room for room in rooms_in_sight(actor) if room.card.id in ids] if ids else []
+    rooms = [room for room in room_lines(actor) if room.card.id in ids] if ids else []
     return {
         "users": [person_as_json(card) for card in found.people],
         "channels": channels_as_json(rooms),

@@ -28,7 +28,7 @@ from homechat.bots.queries import is_at_work
 from homechat.bots.rooms import room_for
 from homechat.bots.signatures import are_right
 from homechat.database import db, transaction
-from homechat.errors import Conflict, HomeChatError, Invalid, NotFound, Unauthenticated, Unavailable
+from homechat.errors import Conflict, Invalid, Malformed, NotFound, TooLarge, Unauthenticated, Unavailable
 from homechat.messages.actions import send_message
 from homechat.messages.models import Message
 from homechat.realtime.events import MessagePosted
@@ -42,20 +42,6 @@ NOTE_USE_EVERY = timedelta(seconds=60)
 ACTIONS = ("send_message", "status_update", "command")
 COMMANDS = ("ping", "status", "echo")
 FORM = "application/x-www-form-urlencoded"
-
-
-class Malformed(HomeChatError):
-    """That is no JSON at all."""
-
-    code = "malformed"
-    status = 400
-
-
-class TooLarge(HomeChatError):
-    """More than anybody has to say at once."""
-
-    code = "too_large"
-    status = 413
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from homechat.security.policy import RoomKind, RoomRight, RoomRole, Scope, has_s
 
 
 @dataclass(frozen=True)
-class RoomInSight:
+class RoomLine:
     """A room as one person sees it.
 
     unread: messages of others that they have not read; 0 for who is not in it.  online: of those in it, them included.
@@ -33,7 +33,7 @@ class RoomInSight:
     latest: Latest | None
 
 
-def rooms_in_sight(actor: Actor) -> list[RoomInSight]:
+def room_lines(actor: Actor) -> list[RoomLine]:
     """Return every room in use that the actor can see, in the order in which they were made.
 
     A direct conversation shows to those who did not begin it once something was said there. As many queries for two
@@ -54,7 +54,7 @@ def rooms_in_sight(actor: Actor) -> list[RoomInSight]:
     return _lines(actor, [(room, membership) for room, membership in listed if room.id not in silent])
 
 
-def room_in_sight(actor: Actor, room_id: int) -> RoomInSight:
+def room_line(actor: Actor, room_id: int) -> RoomLine:
     """Return one room, an archived one too. Raises NotFound."""
     found = find_room(actor, room_id, RoomRight.SEE)
     return _lines(actor, [(found.room, found.membership)])[0]
@@ -70,7 +70,7 @@ def _rights(actor: Actor, room: Room, here: Membership | None) -> frozenset[Room
     return room_rights(actor.role, room=room.facts, here=RoomRole(here.role) if here else None)
 
 
-def _lines(actor: Actor, listed: Sequence[tuple[Room, Membership | None]]) -> list[RoomInSight]:
+def _lines(actor: Actor, listed: Sequence[tuple[Room, Membership | None]]) -> list[RoomLine]:
     if not listed:
         return []
     rooms = [room for room, _ in listed]
@@ -80,7 +80,7 @@ def _lines(actor: Actor, listed: Sequence[tuple[Room, Membership | None]]) -> li
     latest = latest_in(actor.person_id, readable if has_scope(actor, Scope.MESSAGES_READ) else [])
     online = _online_in([room.id for room in rooms])
     return [
-        RoomInSight(
+        RoomLine(
             card=card,
             created_at=room.created_at,
             unread=unread.get(room.id, 0),
