@@ -96,7 +96,9 @@ def actor_at(house: House, browser: Browser, name: str) -> Actor:
 
 
 def bots(house: House) -> None:
-    """A bot is made, called again, and taken away."""
+    """A bot is made, moved to another host, called again, and taken away."""
+    elsewhere = {"callback_url": "https://other.example.org/x"}
+    house.act(bot_actions.change_bot, OPERATOR, a_bot(house), elsewhere)
     attempt = replay_delivery(house)
     assert house.client(attempt.who).post(attempt.path, attempt.form).status_code == 302
     house.act(bot_actions.delete_bot, OPERATOR, a_bot(house))

@@ -225,10 +225,13 @@ def test_a_real_server_over_postgresql_loses_nothing_when_it_is_killed(
         server.kill()
         server.start()
 
-        history = Talker(server.url, "ben").sign_in().connect().send("message:history", {"room_id": home})
+        again = Talker(server.url, "ben").sign_in().connect()
+        history = again.send("message:history", {"room_id": home})
         assert [message["body"] for message in history["messages"]] == ["before the power cut"]
         assert run_flask(folder, "audit", "verify", env=env).stdout == "The audit log is whole.\n"
         assert server.stop() == 0
+        for window in (ada, ben, again):
+            window.close()
 
 
 @pytest.mark.api

@@ -398,6 +398,7 @@ def test_without_websocket_messages_are_changed_by_plain_requests(person: Window
     choose(ada, message(ada, "plain"), "👍")
     expect(chip(message(ada, "plain"), "👍")).to_have_attribute("aria-pressed", "true")
     choose(ada, message(ada, "mine"), "Edit")
+    expect(ada.locator(TEXT)).to_have_value("mine")
     ada.fill(TEXT, "mine, edited")
     send(ada)
     expect_message(ada, "mine, edited")

@@ -1,11 +1,11 @@
 """Ada at her desk and Ben on his phone talk over https through a real Traefik, each in a browser of their own."""
 
 import re
-import shutil
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from tests.browser.chromium import PROGRAM
 from tests.conftest import GENEROUS_LIMITS
 from tests.house import PASSWORD, copy_house
 from tests.packaging import traefik
@@ -40,11 +40,10 @@ def house(cast_folder, tmp_path):
 @pytest.fixture
 def enter(house):
     """Return a function that opens a browser and signs in; gives the page, on the home room."""
-    program = shutil.which("chromium")
-    if program is None:
+    if PROGRAM is None:
         pytest.skip("needs chromium")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=CHROMIUM)
+        chromium = playwright.chromium.launch(executable_path=PROGRAM, args=CHROMIUM)
 
         def enter(name, viewport):
             # The certificate is self-made; that an unknown one is refused is the business of browsers.
