@@ -22,6 +22,7 @@ import pytest
 from homechat import paths
 from homechat.accounts.actions import NewPerson
 from homechat.actor import Actor, Role
+from homechat.config import ensure_data_folder
 from homechat.household.founding import create_person_from_shell
 from tests.house import PASSWORD, House
 
@@ -119,6 +120,7 @@ def empty_house(database_url: str, data_dir: Path) -> House:
 
 def move_in(house: House) -> House:
     """Have Ada (admin), Ben and Cleo (members) live in an empty house, and return it."""
+    ensure_data_folder(house.settings)  # The key of its secrets.
     for name, role in (("ada", Role.ADMIN), ("ben", Role.MEMBER), ("cleo", Role.MEMBER)):
         new = NewPerson(name, name.title(), PASSWORD)
         house.act(create_person_from_shell, Actor.operator(), new, role=role)

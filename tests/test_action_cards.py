@@ -16,7 +16,6 @@ import sqlalchemy as sa
 from homechat import clock
 from homechat.actor import Door
 from homechat.bots.actions import change_bot, set_active
-from homechat.config import ensure_data_folder
 from homechat.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
 from homechat.household.people import lock_person
 from homechat.messages.action_cards import OPEN_MAX, ActionCard, CardAction, Style
@@ -60,7 +59,6 @@ def both(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
         yield request.getfixturevalue("house")
         return
     house = move_in(empty_house(request.getfixturevalue("postgres_url"), tmp_path / "pg"))
-    ensure_data_folder(house.settings)
     yield house
     close(house)
 

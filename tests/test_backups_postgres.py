@@ -10,7 +10,6 @@ import pytest
 from homechat import audit
 from homechat.actor import Actor
 from homechat.audit import Action
-from homechat.config import ensure_data_folder
 from homechat.errors import Conflict, Invalid
 from homechat.operations.backups import actions, folder, keys, restoring
 from homechat.operations.backups.folder import Status
@@ -28,9 +27,7 @@ OPERATOR = Actor.operator()
 
 @pytest.fixture
 def on_postgres(postgres_url: str, tmp_path: Path) -> House:
-    house = move_in(empty_house(postgres_url, tmp_path / "pg"))
-    ensure_data_folder(house.settings)  # The key of its secrets.
-    return house
+    return move_in(empty_house(postgres_url, tmp_path / "pg"))
 
 
 def test_a_backup_of_postgresql_is_made_proven_and_put_back(on_postgres: House) -> None:

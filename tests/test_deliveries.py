@@ -18,7 +18,6 @@ from homechat.bots import actions, courier, deliveries
 from homechat.bots.deliveries import DELAYS, KEPT, LEASE, Job, Outcome, counts_of
 from homechat.bots.hearing import called_in, hearers_of
 from homechat.bots.models import Bot, BotType, WebhookDelivery
-from homechat.config import ensure_data_folder
 from homechat.database import transaction
 from homechat.errors import Conflict, Forbidden, NotFound
 from homechat.lockdown import Kind
@@ -51,7 +50,6 @@ def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
         yield request.getfixturevalue("house")
         return
     house = move_in(empty_house(request.getfixturevalue("postgres_url"), tmp_path / "pg"))
-    ensure_data_folder(house.settings)
     yield house
     close(house)
 

@@ -19,7 +19,6 @@ from homechat.accounts.kept_answers import Claim, Key
 from homechat.accounts.proof_models import ResetLink
 from homechat.accounts.token_models import KeptAnswer
 from homechat.actor import Actor
-from homechat.config import ensure_data_folder
 from homechat.database import last_word, transaction
 from homechat.errors import InProgress
 from homechat.security.policy import Scope
@@ -212,7 +211,6 @@ def test_many_at_once_make_one_thing_and_a_restart_forgets_nothing(server: Serve
 
 def test_two_servers_of_one_house_make_one_thing(postgres_url: str, tmp_path: Path) -> None:
     one = move_in(empty_house(postgres_url, tmp_path / "one"))
-    ensure_data_folder(one.settings)
     two = House(tmp_path / "one", database_url=postgres_url)
     token = new_token(one, "ada", Scope.ADMIN_WRITE)[1]
     programs = [Program(house, token) for house in (one, two) for _number in range(4)]

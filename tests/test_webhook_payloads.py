@@ -156,6 +156,12 @@ def test_what_programs_send_is_readable(event: str, sent: dict[str, Any], lines:
     assert readable(sent, event=event).split("\n") == lines
 
 
+@pytest.mark.parametrize("commits", [5, True, "three", {"id": "0a2b3c4"}, None])
+def test_commits_that_are_no_list_are_none(commits: object) -> None:
+    sent = {"ref": "refs/heads/main", "repository": REPOSITORY, "pusher": {"name": "ben"}, "commits": commits}
+    assert readable(sent, event="push") == "**ada/greenhouse** ben pushed 0 commits to main"
+
+
 def test_without_the_header_github_is_known_by_what_is_in_it() -> None:
     sent = {"ref": "refs/heads/main", "repository": REPOSITORY, "pusher": {"name": "ben"}, "commits": COMMITS}
     text = readable(sent)

@@ -122,7 +122,8 @@ def _guessed(sent: Json) -> str:
 
 
 def _push(sent: Json) -> Iterator[str]:
-    commits = [each for each in sent.get("commits") or [] if isinstance(each, dict)]
+    listed = sent.get("commits")
+    commits = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     who = plain(_at(sent, "pusher", "name") or _at(sent, "sender", "login") or "Somebody", 60)
     branch = plain(str(_at(sent, "ref")).removeprefix("refs/heads/").removeprefix("refs/tags/"), 80)
     if sent.get("deleted") is True:
