@@ -15,8 +15,9 @@ import requests
 from homechat.serving.request_bodies import (
     LARGE_ONES_MAX,
     LARGE_ONES_OF_ONE_PERSON,
+    STRANGERS_ONES_OF_ONE_ADDRESS,
     USUAL_ONES_MAX,
-    USUAL_ONES_OF_ONE_ADDRESS,
+    USUAL_ONES_OF_ONE_PERSON,
 )
 from homechat.serving.under_way import Place, UnderWay
 from homechat.uploads.files import has_room
@@ -89,8 +90,8 @@ def announce_files(server: ServerProcess, device: Talker) -> socket.socket:
     return announce(server, "/rooms/1/files", LARGE_BYTES, device=device, kind=kind)
 
 
-def announce_form(server: ServerProcess) -> socket.socket:
-    return announce(server, "/sign-in", USUAL_BYTES, kind="application/x-www-form-urlencoded")
+def announce_form(server: ServerProcess, device: Talker | None = None) -> socket.socket:
+    return announce(server, "/sign-in", USUAL_BYTES, device=device, kind="application/x-www-form-urlencoded")
 
 
 def is_waited_for(connection: socket.socket) -> bool:
@@ -152,7 +153,7 @@ def test_one_address_announces_so_many_forms_and_signing_in_goes_on(
     server: ServerProcess, device: MakeDevice
 ) -> None:
     with ExitStack() as stack:
-        forms = [stack.enter_context(announce_form(server)) for _ in range(USUAL_ONES_OF_ONE_ADDRESS)]
+        forms = [stack.enter_context(announce_form(server)) for _ in range(STRANGERS_ONES_OF_ONE_ADDRESS)]
         assert all(map(is_waited_for, forms[-3:]))
 
         with announce_form(server) as refused:
@@ -160,6 +161,33 @@ def test_one_address_announces_so_many_forms_and_signing_in_goes_on(
 
         ben = device("ben")
         assert says(ben, "still here")
+        much = {"padding": "x" * 100_000}
+        assert ben.post("/nowhere", much).status_code == 404, "who lives here has places of their own"
+
+
+def test_one_person_announces_so_many_forms_and_others_have_theirs(
+    server: ServerProcess, device: MakeDevice
+) -> None:
+    ben, cleo = device("ben"), device("cleo")
+    with ExitStack() as stack:
+        forms = [stack.enter_context(announce_form(server, ben)) for _ in range(USUAL_ONES_OF_ONE_PERSON)]
+        assert all(map(is_waited_for, forms[-3:]))
+
+        with announce_form(server, ben) as refused:
+            assert reply_to(refused).startswith(b"HTTP/1.1 429 ")
+
+        assert cleo.post("/nowhere", {"padding": "x" * 100_000}).status_code == 404
+
+
+def test_an_upgrade_has_no_body(server: ServerProcess, device: MakeDevice) -> None:
+    """It would keep its place for as long as the WebSocket is open."""
+    head = (
+        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
+        f"Connection: Upgrade\r\nCookie: {device('ben').cookie_header()}\r\nContent-Length: 100000\r\n\r\n"
+    )
+    with socket.create_connection(("localhost", server.port), timeout=20) as connection:
+        connection.sendall(head.encode() + bytes(100_000))
+        assert reply_to(connection).startswith(b"HTTP/1.1 400 ")
 
 
 def test_what_was_answered_is_counted_no_more(server: ServerProcess, device: MakeDevice) -> None:

@@ -57,7 +57,8 @@ def install(app: Flask, settings: Settings) -> None:
 
     inner: WSGIApplication = SocketGate(app.wsgi_app, settings, is_alive, may_listen)
     inner = PathPrefix(inner, settings)
-    inner = WholeBodies(inner, settings, functools.partial(_refusal_of_files, settings, who_sends))
+    sender_of = functools.partial(_sender_of, settings, who_sends)
+    inner = WholeBodies(inner, settings, functools.partial(_refusal_of_files, settings, sender_of), sender_of)
     inner = RefuseChunkedBodies(inner)
     counts = app.extensions.setdefault("homechat_request_counts", RequestCounts())
     inner = logs.RequestLog(inner, settings, counts)
@@ -69,20 +70,27 @@ def install(app: Flask, settings: Settings) -> None:
     app.wsgi_app = inner  # type: ignore[method-assign]
 
 
+def _sender_of(
+    settings: Settings, who_sends: Callable[[str, str], int | None], environ: "WSGIEnvironment"
+) -> int | None:
+    """Return the id of the person behind the token or the cookie of a request, None for a stranger."""
+    token = bearer_in(environ.get("HTTP_AUTHORIZATION", "")) or environ.get("HTTP_X_API_KEY", "").strip()
+    secret = parse_cookie(environ).get(settings.session_cookie_name, "")
+    return who_sends(secret, token) if token or secret else None
+
+
 def _refusal_of_files(
     settings: Settings,
-    who_sends: Callable[[str, str], int | None],
+    sender_of: Callable[["WSGIEnvironment"], int | None],
     environ: "WSGIEnvironment",
     for_bytes: Callable[[], int],
 ) -> Refusal | None:
     """Return why no file may come in: strangers shall not fill the disk, and nobody the last of it.
 
-    who_sends: the id of the person behind a cookie or a token.  for_bytes: tells how many are spoken for with it.
+    for_bytes: tells how many are spoken for with it.
     """
-    token = bearer_in(environ.get("HTTP_AUTHORIZATION", "")) or environ.get("HTTP_X_API_KEY", "").strip()
-    secret = parse_cookie(environ).get(settings.session_cookie_name, "")
     try:
-        person_id = who_sends(secret, token) if token or secret else None
+        person_id = sender_of(environ)
     except SQLAlchemyError:
         log.exception("it could not be checked who sends a file")
         return 503, "Please try again in a moment."

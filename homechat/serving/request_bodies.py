@@ -5,6 +5,7 @@ behind this layer ever waits for a client's next byte, and one deadline covers t
 counted before it is read, so that many who announce much at once fill neither memory nor disk.
 """
 
+import logging
 import re
 import socket
 import time
@@ -26,6 +27,8 @@ from homechat.uploads.receiving import FOLDER
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+log = logging.getLogger(__name__)
+
 FORM = "application/x-www-form-urlencoded"
 FORM_WITH_FILES = "multipart/form-data"
 READER = "homechat.read_within"
@@ -42,8 +45,11 @@ MANY_FILES = re.compile(r"/rooms/\d+/files|/api/v1/channels/\d+/(media|messages)
 COPIES = 3
 """How often the bytes of a file lie on the disk while it is taken in: as the body, as a part of it, as what we keep."""
 LARGE_ONES_MAX, LARGE_ONES_OF_ONE_PERSON = 10, 3
-USUAL_ONES_MAX, USUAL_ONES_OF_ONE_ADDRESS = 128, 32
-"""How many of the largest size are under way at once; of smaller ones there may be more."""
+USUAL_ONES_MAX, USUAL_ONES_OF_ONE_PERSON = 128, 32
+STRANGERS_ONES_MAX, STRANGERS_ONES_OF_ONE_ADDRESS = 16, 4
+"""How many of the largest size are under way at once; of smaller ones there may be more. Strangers have places of their
+own, so that they take none from those who live here; calls of bots are among theirs, for who calls is known later.
+"""
 
 Refusal = tuple[int, str]
 Reader = Callable[[int, float], bytes]
@@ -65,6 +71,7 @@ class WholeBodies:
 
     refusal_of_files: asked before a large one is read: why it may not come, a status and a sentence, or None. It can
     ask how many bytes of disk are spoken for with it, and puts SENDER into the environment.
+    sender_of: which person sends a smaller one, None: a stranger; whatever it raises, nobody can tell now.
     """
 
     def __init__(
@@ -74,11 +81,13 @@ class WholeBodies:
         refusal_of_files: "Callable[[WSGIEnvironment, Callable[[], int]], Refusal | None]" = (
             lambda environ, for_bytes: None
         ),
+        sender_of: "Callable[[WSGIEnvironment], int | None]" = lambda environ: None,
     ) -> None:
         self._app = app
         self._prefix = settings.path_prefix
         self._folder = data_folder.incoming_dir(settings.data_dir)
         self._refusal_of_files = refusal_of_files
+        self._sender_of = sender_of
         self._usual = Limits(settings.request_bytes, settings.request_seconds)
         self._of_one_file = Limits(
             settings.upload_bytes + BESIDE_A_FILE_BYTES, settings.upload_seconds, is_large=True
@@ -90,7 +99,11 @@ class WholeBodies:
         )
         self._usual_ones = UnderWay(
             bytes_max=USUAL_ONES_MAX * self._usual.bytes_max,
-            share_bytes=USUAL_ONES_OF_ONE_ADDRESS * self._usual.bytes_max,
+            share_bytes=USUAL_ONES_OF_ONE_PERSON * self._usual.bytes_max,
+        )
+        self._strangers_ones = UnderWay(
+            bytes_max=STRANGERS_ONES_MAX * self._usual.bytes_max,
+            share_bytes=STRANGERS_ONES_OF_ONE_ADDRESS * self._usual.bytes_max,
         )
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -102,6 +115,8 @@ class WholeBodies:
         limits = self._limits(environ)
         if length > limits.bytes_max:
             return refuse(environ, start_response, 413, "That is too big to send.")
+        if "HTTP_UPGRADE" in environ:  # RFC 6455, 4.1. Its place would be kept while the WebSocket is open.
+            return refuse(environ, start_response, 400, "A request to upgrade has no body.")
         with ExitStack() as left:
             refusal = self._reserve(length, environ, left) or self._take_in(length, environ, limits, left)
             if refusal is not None:
@@ -113,13 +128,17 @@ class WholeBodies:
         """Count the bytes until `left` is closed. Return why they may not come now, or None."""
         if length <= MEMORY_BYTES:  # So that whatever somebody else sends, one can sign in and talk.
             return None
-        under_way, sender = self._usual_ones, address_key(environ.get("REMOTE_ADDR", ""))
+        sender: object
         # A small one is refused in better words further in.
         if length > self._usual.bytes_max:
             under_way = large_ones = self._large_ones
             if refusal := self._refusal_of_files(environ, lambda: COPIES * (large_ones.total + length)):
                 return refusal
-            sender = environ.get(SENDER, sender)
+            sender = environ.get(SENDER)
+        elif (sender := self._known_sender(environ)) is not None:
+            under_way = self._usual_ones
+        else:
+            under_way, sender = self._strangers_ones, address_key(environ.get("REMOTE_ADDR", ""))
         place = under_way.reserve(sender, length)
         if place is Place.FREE:
             left.callback(under_way.give_back, sender, length)
@@ -127,6 +146,13 @@ class WholeBodies:
         if place is Place.TOO_MANY_OF_THEIRS:
             return 429, "You are sending very much at once. Please try again when some of it has arrived."
         return 503, "A lot is being sent to this house right now. Please try again in a moment."
+
+    def _known_sender(self, environ: "WSGIEnvironment") -> int | None:
+        try:
+            return self._sender_of(environ)
+        except Exception:
+            log.exception("it could not be checked who sends a body")
+            return None
 
     def _take_in(
         self, length: int, environ: "WSGIEnvironment", limits: Limits, left: ExitStack
