@@ -14,7 +14,8 @@ import pytest
 import sqlalchemy as sa
 
 from homechat import clock
-from homechat.actor import Door
+from homechat.accounts import api_tokens
+from homechat.actor import Actor, Door
 from homechat.bots.actions import change_bot, set_active
 from homechat.errors import Conflict, Forbidden, Invalid, NotFound, TooMany
 from homechat.household.people import lock_person
@@ -614,6 +615,29 @@ def test_what_a_token_of_a_person_asked_is_told_to_the_bot_that_it_made(house: H
         (call,) = receiver.received
     assert (call.json["type"], call.json["message_id"]) == ("action", asked["id"])
     assert call.headers["x-homechat-signature"] == signed(made["webhook_secret"], call.body)
+
+
+def test_a_program_is_one_however_often_its_token_was_replaced(house: House) -> None:
+    scopes = (Scope.BOTS_WRITE, Scope.MESSAGES_WRITE, Scope.MESSAGES_READ)
+    row, spelled = new_token(house, "ben", *(scope.value for scope in scopes))
+    card = {"message": "On?", "room": "home", "actions": AS_SENT}
+    with Receiver() as receiver:
+        listening(house)
+        wanted = {"name": "Home", "bot_type": "webhook", "callback_url": receiver.url}
+        made = Program(house, spelled).post("/bots", {"bot": wanted}).json["bot"]
+        first = Program(house, spelled).post("/messages", card).json["message"]
+        for _time in range(2):
+            row, spelled = house.act(api_tokens.rotate, Actor.operator(), row.id)
+        script = Program(house, spelled)
+
+        assert script.post("/bots", {"bot": wanted}).json["bot"]["id"] == made["id"]
+        assert script.post(f"/messages/{first['id']}/answer", {"action_id": "wait"}).status_code == 403
+        asked = script.post("/messages", card).json["message"]
+        tap(house, "cleo", asked["id"], "wait")
+        house.say("cleo", house.home().id, "not for it")
+        deliver(house)
+        told = [call.json for call in receiver.received if call.json["type"] == "action"]
+    assert [call["message_id"] for call in told] == [asked["id"]]
 
 
 def test_a_script_of_a_person_is_not_called(house: House) -> None:

@@ -13,6 +13,7 @@ from datetime import timedelta
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
+from sqlalchemy.orm import aliased
 
 from homechat import audit, clock
 from homechat.accounts import step_up
@@ -75,6 +76,18 @@ def issue(
             actor, audit.Action.API_TOKEN_CREATED, subject=f"token:{row.id}", about=owner.id, detail=detail
         )
     return row, f"hc_{row.prefix}_{secret}"
+
+
+def family_of(token_id: int) -> list[int]:
+    """Return the ids of a token, of those in whose place it came, and of those that came in its place: one program."""
+    before, after = aliased(ApiToken), aliased(ApiToken)
+    older = sa.select(ApiToken.id).where(ApiToken.id == token_id).cte("older", recursive=True)
+    older = older.union(sa.select(before.id).where(before.replaced_by_id == older.c.id))
+    newer = sa.select(ApiToken.id).where(ApiToken.id == token_id).cte("newer", recursive=True)
+    newer = newer.union(
+        sa.select(after.replaced_by_id).where(after.id == newer.c.id, after.replaced_by_id.is_not(None))
+    )
+    return list(db.session.scalars(sa.union(sa.select(older.c.id), sa.select(newer.c.id))))
 
 
 def rotate(actor: Actor, token_id: int, *, overlap_hours: int = OVERLAP_HOURS) -> tuple[ApiToken, str]:

@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from homechat.accounts.api_tokens import family_of
 from homechat.accounts.models import User
 from homechat.actor import Actor, Door, Role
 from homechat.bots.models import Bot, BotType
-from homechat.bots.queries import at_work_among, tokens_replaced_by
+from homechat.bots.queries import at_work_among
 from homechat.database import db
 from homechat.rooms.models import Membership, Room
 from homechat.rooms.queries import look_up_room
@@ -51,12 +52,12 @@ class Hearer(NamedTuple):
 def hearers_of(room_id: int, body: str, *, labelled_by: int | None = None) -> list[int]:
     """Return the ids of the bots at work that hear what a person writes in a room.
 
-    labelled_by: the token of the program that said it under a label. A bot that was made with this token, or with the
-    one that it replaced, does not hear it.
+    labelled_by: the token of the program that said it under a label. A bot that was made with this token, or with
+    another of its family, does not hear it.
     """
     hearers = [hearer for hearer in _who_could(room_id) if hearer.hears(body)]
     if labelled_by is not None and hearers:
-        own = {labelled_by, *tokens_replaced_by(labelled_by)}
+        own = family_of(labelled_by)
         hearers = [hearer for hearer in hearers if hearer.token_id not in own]
     return at_work_among([hearer.bot_id for hearer in hearers])
 

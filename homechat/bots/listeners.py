@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from homechat.accounts.api_tokens import family_of
 from homechat.accounts.cards import PersonCard
 from homechat.accounts.signals import bot_asked_for
 from homechat.actor import Role
@@ -61,5 +62,5 @@ def tell_who_asked(
 def _askers(author_id: int, token_id: int | None) -> Sequence[Bot]:
     asked = Bot.user_id == author_id
     if token_id is not None:
-        asked = sa.or_(asked, Bot.token_id == token_id)
+        asked = sa.or_(asked, Bot.token_id.in_(family_of(token_id)))
     return db.session.scalars(sa.select(Bot).where(asked)).all()

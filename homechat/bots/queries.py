@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
+from homechat.accounts.api_tokens import family_of
 from homechat.accounts.models import User
-from homechat.accounts.token_models import ApiToken
 from homechat.actor import Actor, Role
 from homechat.bots.models import Bot
 from homechat.database import db
@@ -50,17 +50,12 @@ def check_holds(actor: Actor, bot: Bot) -> None:
         raise Forbidden(_("Only whose bot it is can change its address, its room or its secret."))
 
 
-def tokens_replaced_by(token_id: int) -> list[int]:
-    """Return the ids of the tokens in whose place this one came: one, or none."""
-    return list(db.session.scalars(sa.select(ApiToken.id).where(ApiToken.replaced_by_id == token_id)))
-
-
 def bot_of_token(token_id: int, name: str) -> Bot | None:
-    """Return the bot of this name that a token, or the one that it replaced, has asked for."""
+    """Return the bot of this name that a token, or another of its family, has asked for."""
     return db.session.scalar(
         sa.select(Bot)
         .join(Bot.user)
-        .where(Bot.token_id.in_([token_id, *tokens_replaced_by(token_id)]), User.display_name == name)
+        .where(Bot.token_id.in_(family_of(token_id)), User.display_name == name)
         .order_by(Bot.id)
         .limit(1)
     )

@@ -10,6 +10,7 @@ from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
 
 from homechat import clock
+from homechat.accounts.api_tokens import family_of
 from homechat.accounts.models import User
 from homechat.actor import Actor
 from homechat.database import db, transaction
@@ -63,7 +64,7 @@ def _find(actor: Actor, message_id: int, action_id: str) -> tuple[MessageInHand,
     if card is None or not (card.is_ack(action_id) or card.label_of(action_id)):
         sentence = _("This message has no such button.")
         raise Invalid(sentence, fields={"action_id": sentence})
-    if actor.token_id is not None and actor.token_id == card.token_id:
+    if actor.token_id is not None and card.token_id in family_of(actor.token_id):
         raise Forbidden(_("The program that asked can't answer. That is for people."))
     return found, card
 
