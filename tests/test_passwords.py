@@ -98,17 +98,17 @@ def test_a_name_that_does_not_exist_costs_the_same_work(executor: Callable[[offl
     assert not needs_rehash(stored), "the stand-in hash has other parameters than real ones"
 
 
-def test_four_at_most_are_computed_at_once(executor: Callable[[offload.Executor], None]) -> None:
+def test_two_at_most_are_computed_at_once(executor: Callable[[offload.Executor], None]) -> None:
     lock, running, most = threading.Lock(), 0, 0
-    all_four = threading.Barrier(4, timeout=10)
+    both = threading.Barrier(passwords.HASHES_AT_ONCE_MAX, timeout=10)
 
     def note(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
         nonlocal running, most
         with lock:
             running += 1
             most = max(most, running)
-        all_four.wait()  # passes only if four are in here together
-        time.sleep(0.01)  # a fifth would come in now
+        both.wait()  # passes only if two are in here together
+        time.sleep(0.01)  # a third would come in now
         with lock:
             running -= 1
         return "hash"
@@ -119,7 +119,7 @@ def test_four_at_most_are_computed_at_once(executor: Callable[[offload.Executor]
         thread.start()
     for thread in threads:
         thread.join()
-    assert most == 4
+    assert most == passwords.HASHES_AT_ONCE_MAX == 2
 
 
 @pytest.mark.parametrize(
