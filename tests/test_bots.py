@@ -454,6 +454,8 @@ def test_nobody_has_more_than_fifty_bots(house: House, monkeypatch: pytest.Monke
     make_bot(house)
     with pytest.raises(Conflict):
         make_bot(house, name="One more")
+    with pytest.raises(Conflict):
+        new_token(house, "ben", as_bot=True)
     make_bot(house, "cleo")
 
 

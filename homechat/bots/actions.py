@@ -67,7 +67,11 @@ def create_bot(actor: Actor, wanted: Wanted, *, owner_id: int | None = None) -> 
 
 
 def equip_bot(actor: Actor, user: User, owner: User) -> Bot:
-    """Within a transaction, give a bot that was made along with a token of `owner` a place among the others."""
+    """Within a transaction, give a bot that was made along with a token of `owner` a place among the others.
+
+    Raises Conflict for too many.
+    """
+    _refuse_too_many(owner)
     wanted = Wanted(user.display_name, BotType.API)
     return _put_in(actor, user, owner.id, wanted, field_encryption.seal(new_token()))
 

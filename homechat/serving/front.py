@@ -52,8 +52,11 @@ def install(app: Flask, settings: Settings) -> None:
 
     def who_sends(secret: str, token: str) -> int | None:
         with app.app_context():
-            row = bearers.find(token) if token else sessions.find_session(secret)
-            return row.user_id if row is not None else None
+            if token:  # A bot sends for whoever has it: nobody has as many places as bots.
+                row = bearers.find(token)
+                return row.created_by_id if row is not None else None
+            session = sessions.find_session(secret)
+            return session.user_id if session is not None else None
 
     inner: WSGIApplication = SocketGate(app.wsgi_app, settings, is_alive, may_listen)
     inner = PathPrefix(inner, settings)
