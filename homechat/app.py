@@ -17,7 +17,7 @@ from homechat.config import Settings
 from homechat.database import db, engine_options
 from homechat.doors import people, replies
 from homechat.doors.events import UnderWay
-from homechat.doors.forms import StorableNumber
+from homechat.doors.forms import CONVERTERS
 from homechat.extensions import babel, csrf, limiter, login_manager, socketio
 from homechat.household import token_views
 from homechat.household.views import blueprint as household
@@ -98,7 +98,7 @@ def build_app(settings: Settings | None, *, async_mode: str, commands: bool = Tr
     init_receiving(app)
     csrf.init_app(app)
     replies.give_errors_words(app)
-    app.url_map.converters["int"] = StorableNumber
+    app.url_map.converters.update(CONVERTERS)
     for feature in FEATURES:
         app.register_blueprint(feature)
     for unlimited in (pages, health, api.blueprint):  # The API has a limit of its own.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -16,6 +17,7 @@ from homechat.accounts.actions import NewPerson
 from homechat.accounts.models import User
 from homechat.actor import Actor, Role
 from homechat.audit import Action, AuditLog
+from homechat.doors.bearers import API_PREFIX
 from homechat.errors import HomeChatError, NotFound
 from homechat.household.founding import found_house, new_setup_token
 from homechat.household.invitations import invite
@@ -281,3 +283,18 @@ def test_checks_alerts_and_numbers_are_asked_of_it_as_well(house: House) -> None
         for _number in range(11):
             house.act(audit.record, replace(ada, address=address), Action.LOGIN_FAILED)
     assert [alert.code for alert in house.act(alerts, ada)].count("failed_sign_ins") == 2
+
+
+def test_what_no_database_can_take_is_the_address_of_nothing(house: House) -> None:
+    browser, program = house.client("ada"), program_of(house, "ben")
+    rules = [rule for rule in house.app.url_map.iter_rules() if re.search("<(?!int:)", rule.rule)]
+    assert len(rules) > 10  # Guard.
+    for rule in rules:
+        path = re.sub("<int:[^>]*>", "1", rule.rule)
+        address = re.sub("<[^>]*>", "a%00b", path)
+        for method in rule.methods & {"GET", "POST", "PUT", "DELETE"}:
+            if path.startswith(API_PREFIX):
+                reply = program.ask(method, address.removeprefix(API_PREFIX))
+            else:
+                reply = browser.get(address) if method == "GET" else browser.post(address)
+            assert reply.status_code == 404, (method, address)

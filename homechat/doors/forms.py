@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import request
 from flask_babel import gettext as _
-from werkzeug.routing import IntegerConverter
+from werkzeug.routing import BaseConverter, IntegerConverter, PathConverter
 
 from homechat.errors import HomeChatError, Invalid
 
@@ -14,6 +14,28 @@ class StorableNumber(IntegerConverter):
 
     regex = r"[0-9]{1,18}"
     part_isolating = True
+
+
+class StorableText(BaseConverter):
+    """A word in a path, as `<…>`: one that the database could not take is the address of nothing."""
+
+    regex = r"[^/\x00]+"
+    part_isolating = True
+
+
+class StorablePath(PathConverter):
+    """The rest of a path, as `<path:…>`: the same holds for it."""
+
+    regex = r"[^/\x00][^\x00]*?"
+    part_isolating = False
+
+
+CONVERTERS = {
+    "default": StorableText,
+    "string": StorableText,
+    "path": StorablePath,
+    "int": StorableNumber,
+}
 
 
 def form_text(name: str) -> str:
