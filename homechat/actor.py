@@ -37,7 +37,8 @@ class Actor:
     user_id: None for strangers and for the house.  session_id: the login session behind a page or socket.
     socket_id: the connection behind a socket event.
     browser_digest: SHA-256 of the cookie by which a page's browser is known; empty where there is none.
-    token_id: the API token behind a request or a socket.  scopes: what it may be used for; None where there is none.
+    token_id: the API token behind a request or a socket.  maker_id: who made that, if its bot acts and not they.
+    scopes: what it may be used for; None where there is none.
     room_ids: the only rooms that exist for it; None: all that its person sees.
     address, user_agent: as the door saw them, for limits and the audit log.
     """
@@ -51,6 +52,7 @@ class Actor:
     socket_id: str = ""
     browser_digest: str = field(default="", repr=False)
     token_id: int | None = None
+    maker_id: int | None = None
     scopes: frozenset[str] | None = None
     room_ids: frozenset[int] | None = None
 
@@ -79,6 +81,11 @@ class Actor:
         if self.user_id is None:
             raise LookupError("this action needs a person, and nobody is signed in")
         return self.user_id
+
+    @property
+    def answerable_id(self) -> int:
+        """The id of the person on whose account it goes what is done: of a bot, whoever lets it act."""
+        return self.person_id if self.maker_id is None else self.maker_id
 
     @property
     def is_trusted_operator(self) -> bool:

@@ -17,7 +17,7 @@ from homechat.errors import NoSpace
 from homechat.messages.changes import delete_message
 from homechat.uploads.actions import drop_upload, forget_uploads
 from homechat.uploads.queries import used_by
-from tests.api_client import program_of
+from tests.api_client import Program, program_of
 from tests.conftest import close
 from tests.devices import wait_until
 from tests.house import House, copy_house
@@ -138,3 +138,22 @@ def test_nor_does_one_whose_message_is_refused(house: House) -> None:
     )
     assert reply.status_code in (404, 409), reply.text
     assert used(house, "ben") == (0, 0)
+
+
+def test_the_files_of_a_persons_bots_are_among_theirs(tight: House) -> None:
+    home = tight.home().id
+    bots = [program_of(tight, "ben", as_bot=True, called=name) for name in ("Lights", "Doors")]
+    for name in ("lights", "doors"):
+        tight.add("ben", home, name)
+
+    def post(program: Program, size: int) -> int:
+        form = {"files[]": (BytesIO(bytes(size)), "a.bin")}
+        path, kind = f"/channels/{home}/media", "multipart/form-data"
+        return int(program.ask("POST", path, data=form, content_type=kind).status_code)
+
+    assert [post(bots[0], 400_000), post(bots[1], 400_000)] == [200, 200]
+    assert used(tight, "ben") == (2, 800_000)
+    assert post(bots[1], 400_000) == 507
+    with pytest.raises(NoSpace):
+        share(tight, "ben", home, "b.txt", b"b" * MUCH)
+    share(tight, "cleo", home, "hers.txt", b"x" * MUCH)

@@ -90,6 +90,12 @@ def family_of(token_id: int) -> list[int]:
     return list(db.session.scalars(sa.union(sa.select(older.c.id), sa.select(newer.c.id))))
 
 
+def ids_acted_as(person_id: int) -> sa.ScalarSelect[int]:
+    """Return the query of whom a person acts as, or has acted: themself, and bots by the tokens that they made."""
+    by_token = sa.select(ApiToken.user_id).where(ApiToken.created_by_id == person_id)
+    return by_token.union(sa.select(sa.literal(person_id))).scalar_subquery()
+
+
 def rotate(actor: Actor, token_id: int, *, overlap_hours: int = OVERLAP_HOURS) -> tuple[ApiToken, str]:
     """Give one of the actor's tokens a successor with the same powers; return it and how it is spelled.
 

@@ -106,6 +106,7 @@ def actor_of(
         user_agent=user_agent,
         socket_id=socket_id,
         token_id=row.id,
+        maker_id=row.created_by_id if row.created_by_id != row.user_id else None,
         scopes=frozenset(scope.value for scope in scopes_now(row)),
         room_ids=None if row.room_ids is None else frozenset(row.room_ids),
     )

@@ -145,7 +145,7 @@ def _prepared(actor: Actor, bench: Workbench, name: str, size: int) -> Upload:
         films.clean(bench, kind)
         return upload
     try:
-        picture = images.draw_anew(bench, kind, person_id=actor.person_id)
+        picture = images.draw_anew(bench, kind, person_id=actor.answerable_id)
     except Invalid:
         if shown is OPAQUE:  # It only begins like a picture, and nobody called it one.
             bench.drawn.unlink(missing_ok=True)
@@ -174,7 +174,7 @@ def _check_space(actor: Actor, settings: Settings) -> None:
 
 
 def _check_quota(actor: Actor, settings: Settings, size: int) -> None:
-    used, most = used_by(actor.person_id), settings.upload_quota_bytes
+    used, most = used_by(actor.answerable_id), settings.upload_quota_bytes
     if used.on_disk_bytes + size > ON_DISK_SHARES * most:
         raise NoSpace(_("You have deleted a lot today. It makes room tomorrow."))
     if used.files >= settings.upload_quota_files or used.byte_size + size > most:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
+from homechat.accounts.api_tokens import ids_acted_as
 from homechat.actor import Actor
 from homechat.database import db
 from homechat.errors import NotFound
@@ -66,14 +67,14 @@ def files_of(message_ids: Collection[int]) -> dict[int, list[FileCard]]:
 
 
 def used_by(person_id: int) -> Used:
-    """Return what a person's files take; see `Used`."""
+    """Return what a person's files take, with those of bots of theirs; see `Used`."""
     is_here = sa.and_(Upload.deleted_at.is_(None), MESSAGES.c.deleted_at.is_(None))
     size = sa.func.sum(Upload.byte_size)
     files, byte_size, on_disk = db.session.execute(
         sa.select(sa.func.count().filter(is_here), size.filter(is_here), size)
         .select_from(Upload)
         .outerjoin(MESSAGES, MESSAGES.c.id == Upload.message_id)
-        .where(Upload.owner_id == person_id)
+        .where(Upload.owner_id.in_(ids_acted_as(person_id)))
     ).one()
     return Used(int(files), int(byte_size or 0), int(on_disk or 0))
 
