@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from cryptography.fernet import Fernet
 
 from homechat import audit, clock, settings
 from homechat.accounts.models import User
 from homechat.actor import Actor
-from homechat.bots import actions, courier, deliveries
-from homechat.bots.deliveries import DELAYS, KEPT, LEASE, Job, Outcome, counts_of
+from homechat.bots import actions, courier, deliveries, delivery_log
+from homechat.bots.deliveries import DELAYS, KEPT, LEASE, Job, Outcome
+from homechat.bots.delivery_log import counts_of
 from homechat.bots.hearing import called_in, hearers_of
 from homechat.bots.models import Bot, BotType, WebhookDelivery
 from homechat.database import transaction
@@ -28,8 +31,9 @@ from homechat.messages.models import Message
 from homechat.operations.lockdown import lift
 from homechat.operations.lockdown import start as lock_down
 from homechat.rooms.actions import remove_member
-from homechat.security import field_encryption
+from homechat.security import field_encryption, sending
 from homechat.security.policy import RoomKind
+from tests import secrets_used
 from tests.api_client import Program, new_token
 from tests.conftest import GENEROUS_LIMITS, close
 from tests.devices import devices
@@ -54,11 +58,13 @@ def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     close(house)
 
 
-def listening(house: House, url: str = NOWHERE, *, name: str = "Lights", room: int | None = None) -> Any:
+def listening(
+    house: House, url: str = NOWHERE, *, name: str = "Lights", owner: str = "ada", room: int | None = None
+) -> Any:
     """Make a bot that is told at `url` what is said in home, or in `room`; return it with its secret."""
     house.act(settings.change, Actor.operator(), settings.WEBHOOK_PRIVATE_HOSTS, LISTED)
-    made = make_bot(house, "ada", name, callback_url=url)
-    house.add("ada", house.home().id if room is None else room, made.bot.user.username)
+    made = make_bot(house, owner, name, callback_url=url)
+    house.add(owner, house.home().id if room is None else room, made.bot.user.username)
     return made
 
 
@@ -313,6 +319,32 @@ def _taken_after(house: House, body: str) -> list[Job]:
     return jobs
 
 
+def test_a_try_for_which_no_name_could_be_looked_up_counts_for_nothing(house: House) -> None:
+    listening(house, "http://nowhere.invalid/")
+    house.say("ben", house.home().id, "hi")
+    with ExitStack() as busy:
+        for person_id in range(-sending.LOOKUPS_AT_ONCE_MAX, 0):
+            busy.enter_context(sending.lookups.one(person_id, seconds=1))
+        assert deliver(house) == [None]
+    assert states(house) == [("waiting", 0, None, "")]
+    deliver(house)
+    assert states(house) == [("waiting", 1, None, "unknown_host")]
+
+
+def test_a_secret_that_nobody_can_read_any_more_is_not_tried_for_ever(house: House) -> None:
+    made = listening(house)
+    with house.rows() as session, transaction():
+        session.get(Bot, made.bot.id).sealed_secret = Fernet(Fernet.generate_key()).encrypt(b"x").decode()
+    house.say("ben", house.home().id, "hi")
+    deliver(house)
+    assert states(house) == [("waiting", 1, None, "unsigned")]
+    with clock.moved(timedelta(seconds=6)):
+        renewed = house.act(actions.renew_secret, Actor.operator(), made.bot.id)
+        secrets_used.remember(renewed.secret)
+        deliver(house)
+    assert [row.problem for row in rows(house)] != ["unsigned"]
+
+
 def test_an_address_at_home_is_called_once_it_is_listed(house: House) -> None:
     with Receiver() as receiver:
         listening(house, receiver.url)
@@ -352,9 +384,44 @@ def test_each_bot_has_one_under_way_and_the_oldest_goes_first(home: House) -> No
     ids = [row.id for row in rows(home)]
     assert [first.delivery_id, second.delivery_id] == [ids[0], ids[4]]
     assert home.act(deliveries.take, 10) == []
-    assert home.act(deliveries.next_due) is None
+    assert home.act(deliveries.next_due, clock.now()) is None
     home.act(deliveries.finish, first, Outcome(status=200))
     assert [job.delivery_id for job in home.act(deliveries.take, 10)] == [ids[1]]
+
+
+def test_owners_take_turns_and_nobody_has_more_than_ten_under_way(home: House) -> None:
+    for number in range(12):
+        listening(home, name=f"Dead {number}")
+    home.say("ben", home.home().id, "first")
+    listening(home, name="Ben's", owner="ben")
+    listening(home, name="Cleo's", owner="cleo")
+    home.say("ben", home.home().id, "second")
+
+    def take(at_most: int) -> list[str]:
+        ids = [job.delivery_id for job in home.act(deliveries.take, at_most)]
+        found = {row.id: row.bot for row in rows(home)}
+        return [found[delivery_id].name for delivery_id in ids]
+
+    assert take(3) == ["Dead 0", "Ben's", "Cleo's"]
+    assert take(20) == [f"Dead {number}" for number in range(1, 10)]
+    assert take(20) == []
+    listening(home, name="Ben's other", owner="ben")
+    home.say("ben", home.home().id, "third")
+    assert take(20) == ["Ben's other"]
+
+
+def test_what_waits_for_others_of_its_owner_hides_nothing_that_is_due_later(home: House) -> None:
+    for number in range(11):
+        listening(home, name=f"Dead {number}")
+    home.say("ben", home.home().id, "hi")
+    home.act(deliveries.take, 20)
+    cellar = home.room("ben", name="Cellar")
+    listening(home, name="Ben's", owner="ben", room=cellar)
+    home.say("ben", cellar, "hi")
+    (job,) = home.act(deliveries.take, 10)
+    home.act(deliveries.finish, job, Outcome(status=500))
+    due = home.act(deliveries.next_due, clock.now())
+    assert timedelta() < due - clock.now() <= DELAYS[0]
 
 
 def test_no_more_are_taken_than_there_are_hands(house: House) -> None:
@@ -455,7 +522,7 @@ def test_more_than_a_thousand_wait_for_no_bot_and_taps_always_get_in(
 
         assert home.act(counts_of, made.bot.id) == {"waiting": 3, "delivered": 0, "dead": 3}
         dropped = next(row for row in rows(home) if row.problem == "queue_full")
-        home.act(deliveries.replay, home.actor("ada"), dropped.id)
+        home.act(delivery_log.replay, home.actor("ada"), dropped.id)
         for _time in range(4):
             deliver(home)
         told = [call.json.get("message", "a tap") for call in receiver.received]
@@ -488,11 +555,11 @@ def test_an_admin_replays_a_delivery_under_its_id_and_nobody_else_does(house: Ho
         (row,) = rows(house)
         for name in ("ben", "gus", made.bot.user.username):
             with pytest.raises(Forbidden):
-                house.act(deliveries.replay, house.actor(name), row.id)
+                house.act(delivery_log.replay, house.actor(name), row.id)
             with pytest.raises(Forbidden):
-                house.act(deliveries.log_of, house.actor(name))
+                house.act(delivery_log.log_of, house.actor(name))
         assert deliver(house) == []
-        house.act(deliveries.replay, house.actor("ada"), row.id)
+        house.act(delivery_log.replay, house.actor("ada"), row.id)
         deliver(house)
         first, second = receiver.received
     assert first.headers["x-homechat-delivery"] == second.headers["x-homechat-delivery"] == row.uuid
@@ -500,10 +567,10 @@ def test_an_admin_replays_a_delivery_under_its_id_and_nobody_else_does(house: Ho
     entry = house.act(audit.entries, action=audit.Action.BOT_CHANGED)[-1]
     assert entry.detail == {"what": "replay", "delivery": row.id}
     with pytest.raises(NotFound):
-        house.act(deliveries.replay, house.actor("ada"), 999_999)
+        house.act(delivery_log.replay, house.actor("ada"), 999_999)
     house.act(actions.set_active, house.actor("ada"), made.bot.id, active=False)
     with pytest.raises(Conflict):
-        house.act(deliveries.replay, house.actor("ada"), row.id)
+        house.act(delivery_log.replay, house.actor("ada"), row.id)
 
 
 def test_a_dead_one_that_is_replayed_has_one_more_try(house: House) -> None:
@@ -513,7 +580,7 @@ def test_a_dead_one_that_is_replayed_has_one_more_try(house: House) -> None:
         with house.rows() as session, transaction():
             session.execute(sa.update(WebhookDelivery).values(state="dead", tries=6))
         (row,) = rows(house)
-        house.act(deliveries.replay, house.actor("ada"), row.id)
+        house.act(delivery_log.replay, house.actor("ada"), row.id)
         deliver(house)
         assert len(receiver.received) == 1
     assert states(house) == [("dead", 7, 500, "")]

@@ -18,7 +18,7 @@ from homechat.accounts.actions import NewPerson
 from homechat.accounts.models import LoginSession
 from homechat.accounts.queries import person_named
 from homechat.actor import Actor, Door, Role
-from homechat.bots import deliveries
+from homechat.bots import deliveries, delivery_log
 from homechat.bots.hearing import hearers_of
 from homechat.database import transaction
 from homechat.household.invitations import arrivals_by_invitation, invite, open_invitation
@@ -264,15 +264,15 @@ QUESTIONS: dict[str, Callable[[House, int], object]] = {
     "around what was found": lambda house, room: house.act(page_around, house.actor("cleo"), room, 60),
     "who is told": lambda house, room: house.act(hearers_of, room, "@lights on"),
     "what is to be delivered": lambda house, room: house.act(deliveries.take, 10),
-    "when is the next delivery": lambda house, room: house.act(deliveries.next_due),
+    "when is the next delivery": lambda house, room: house.act(deliveries.next_due, clock.now()),
     "what was another server doing": lambda house, room: house.act(deliveries.forget_leases),
     "which deliveries are old": lambda house, room: house.act(deliveries.forget_old),
     "what was delivered to this bot": lambda house, room: house.act(
-        deliveries.log_of, house.actor("ada"), bot_id=1
+        delivery_log.log_of, house.actor("ada"), bot_id=1
     ),
     "how do these bots do": lambda house, room: (
-        house.act(deliveries.last_of, [1, 2]),
-        house.act(deliveries.counts_of, 1),
+        house.act(delivery_log.last_of, [1, 2]),
+        house.act(delivery_log.counts_of, 1),
     ),
     "is the house in good order": lambda house, room: house.act(checks, house.actor("ada")),
     "what should somebody look at": lambda house, room: house.act(alerts, house.actor("ada")),

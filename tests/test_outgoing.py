@@ -259,7 +259,8 @@ def test_what_is_not_at_home_cannot_be_listed(entry: str) -> None:
 
 
 def send(url: str, *, seconds: float = 5.0, body: bytes = b"{}", listed: PrivateHosts = LOOPBACK) -> int:
-    return post(url, body, {"Content-Type": "application/json"}, listed=listed, seconds=seconds)
+    headers = {"Content-Type": "application/json"}
+    return post(url, body, headers, listed=listed, person_id=1, seconds=seconds)
 
 
 def test_a_call_brings_the_exact_bytes_and_returns_the_status() -> None:

@@ -12,9 +12,9 @@ import pytest
 from werkzeug.test import TestResponse
 
 from homechat.database import transaction
+from homechat.turns import NoTurnError, TooManyWaitError, Turns
 from homechat.uploads import images
 from homechat.uploads.actions import store_upload
-from homechat.uploads.turns import NoTurnError, TooManyWaitError, Turns
 from tests import corpus
 from tests.api_client import Program, program_of
 from tests.devices import wait_until
@@ -73,6 +73,16 @@ def test_one_of_each_person_is_at_work_and_people_take_turns() -> None:
         "who came last waits for one of Ben's, not for all"
     )
     assert set(people.began[5:]) == {"b4", "c2"}
+
+
+def test_where_two_of_a_person_may_go_on_a_third_waits() -> None:
+    people = People(Turns(4, of_one_person=2, waiting_max=20))
+    for person_id, what in ((BEN, "b1"), (BEN, "b2"), (BEN, "b3"), (CLEO, "c1")):
+        people.come(person_id, what)
+    assert people.began == ["b1", "b2", "c1"]
+    people.end("b1", then=4)
+    people.all_go()
+    assert people.began[3:] == ["b3"]
 
 
 def test_who_has_very_many_waiting_already_is_told_so_and_others_are_not() -> None:

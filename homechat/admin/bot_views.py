@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from homechat import settings as household
 from homechat.actor import Actor
 from homechat.admin.panel import Page, blueprint, page
-from homechat.bots import actions, deliveries
+from homechat.bots import actions, delivery_log
 from homechat.bots.checking import Wanted
 from homechat.bots.data import webhook_url
 from homechat.bots.models import (
@@ -157,7 +157,7 @@ def delete_bot(bot_id: int) -> Page:
 
 @blueprint.post("/bots/deliveries/<int:delivery_id>/replay")
 def replay_delivery(delivery_id: int) -> Page:
-    row = deliveries.replay(current_actor(), delivery_id)
+    row = delivery_log.replay(current_actor(), delivery_id)
     return redirect(url_for("admin.bot", bot_id=row.bot_id, done="replayed"))
 
 
@@ -169,7 +169,7 @@ def _bots_page(
     errors: dict[str, str] | None = None,
 ) -> str:
     found = bots_of(actor)
-    last = deliveries.last_of([bot.id for bot in found])
+    last = delivery_log.last_of([bot.id for bot in found])
     return page(
         "bots",
         bots=[_line(actor, bot, last.get(bot.id)) for bot in found],
@@ -189,12 +189,12 @@ def _bot_page(
     errors: dict[str, str] | None = None,
     new: NewSecret | None = None,
 ) -> str:
-    rows = deliveries.log_of(actor, bot_id=found.id, before=query_number("before"))
+    rows = delivery_log.log_of(actor, bot_id=found.id, before=query_number("before"))
     return page(
         "bot",
         bot=_line(actor, found, rows[0] if rows else None),
         deliveries=[_delivery_line(row) for row in rows],
-        older=rows[-1].id if len(rows) == deliveries.PAGE else None,
+        older=rows[-1].id if len(rows) == delivery_log.PAGE else None,
         form=form or _as_form(found),
         errors=errors,
         new=new,
@@ -292,5 +292,6 @@ def _problem_words() -> dict[str, str]:
         "switched_off": _("The bot was switched off."),
         "deleted": _("The message was deleted."),
         "queue_full": _("Too much was waiting for this bot already."),
+        "unsigned": _("The bot's secret cannot be read here. Make it a new one."),
         "left": _("The bot is not in the room any more."),
     }

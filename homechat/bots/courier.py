@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from datetime import datetime
 
 from flask import Flask, current_app
 
@@ -13,7 +14,8 @@ from homechat.bots.deliveries import Job, Outcome
 from homechat.bots.parcels import Undeliverable, parcel_for
 from homechat.errors import Unavailable
 from homechat.extensions import socketio
-from homechat.security.sending import NotSent, post
+from homechat.security import field_encryption
+from homechat.security.sending import LookupsBusy, NotSent, post
 
 log = logging.getLogger(__name__)
 
@@ -62,14 +64,13 @@ def courier_here() -> Courier:
 def carry_for_ever(app: Flask) -> None:
     """Send what is due, again and again."""
     courier = _courier(app)
-    with app.app_context():
-        deliveries.forget_leases()
     while True:
         with app.app_context():
+            looked_at = clock.now()
             for job in _taken(courier.free):
                 courier.begin()
                 socketio.start_background_task(_carry, app, job)
-            seconds = _seconds_to_wait(courier)
+            seconds = _seconds_to_wait(looked_at)
         courier.wait(seconds)
 
 
@@ -82,13 +83,23 @@ def carry_out(app: Flask, job: Job) -> Outcome | None:
         if lockdown.stops_bots():  # Since it was taken.
             deliveries.put_back(job)
             return None
-        parcel = parcel_for(job)
+        try:
+            parcel = parcel_for(job)
+        except field_encryption.Unreadable:
+            log.exception("delivery %d cannot be signed", job.delivery_id)
+            return Outcome(problem="unsigned")
     if parcel is None:
         return None
     if isinstance(parcel, Undeliverable):
         return Outcome(problem=parcel.problem, is_final=True)
     try:
-        status = post(parcel.url, parcel.body, parcel.headers, listed=parcel.listed)
+        status = post(
+            parcel.url, parcel.body, parcel.headers, listed=parcel.listed, person_id=parcel.owner_id
+        )
+    except LookupsBusy:
+        with app.app_context():
+            deliveries.put_back(job)
+        return None
     except NotSent as error:
         return Outcome(problem=error.problem)
     return Outcome(status=status)
@@ -119,13 +130,12 @@ def _taken(at_most: int) -> list[Job]:
         return []
 
 
-def _seconds_to_wait(courier: Courier) -> float:
-    """Return how long nothing can be due. What is due and not taken waits for one under way, whose end wakes us."""
-    due = deliveries.next_due()
+def _seconds_to_wait(looked_at: datetime) -> float:
+    """Return how long nothing new can be due. What was due and not taken waits for another one, whose end wakes us."""
+    due = deliveries.next_due(looked_at)
     if due is None:
         return LOOK_SECONDS
-    left = (due - clock.now()).total_seconds()
-    return LOOK_SECONDS if left <= 0 else min(LOOK_SECONDS, max(LEAST_SECONDS, left))
+    return min(LOOK_SECONDS, max(LEAST_SECONDS, (due - clock.now()).total_seconds()))
 
 
 def _courier(app: Flask) -> Courier:

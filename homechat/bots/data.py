@@ -9,7 +9,7 @@ from flask import current_app
 from homechat import clock
 from homechat.actor import Actor
 from homechat.bots.actions import Made
-from homechat.bots.deliveries import counts_of, last_of
+from homechat.bots.delivery_log import counts_of, last_of
 from homechat.bots.models import Bot, WebhookDelivery
 from homechat.bots.queries import holds, is_at_work
 from homechat.config import Settings

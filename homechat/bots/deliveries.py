@@ -1,14 +1,16 @@
 """The queue of what is on its way to bots: rows, so that nothing is lost when the server stops, or is killed.
 
 At least once: whoever is about to send a row has a lease on it, and when that ran out without a word somebody else
-sends it again, under the same uuid. One at a time for each bot: one that never answers holds up nobody but itself.
+sends it again, under the same uuid. One at a time for each bot, ten for all bots of one owner, and owners take turns:
+those that never answer hold up nobody but themselves.
 While the house is closed to bots everything waits, and no try is counted. WAITING_MAX messages wait for one bot: what
-comes then is dead at once, in the log. Taps always get in.
+comes then is dead at once, in the log (`delivery_log.py`). Taps always get in.
 """
 
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,15 +18,10 @@ from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
-from flask_babel import gettext as _
 
-from homechat import audit, clock, lockdown
-from homechat.actor import Actor
+from homechat import clock, lockdown
 from homechat.bots.models import Bot, DeliveryKind, DeliveryState, WebhookDelivery
-from homechat.bots.queries import is_at_work
 from homechat.database import db, is_sqlite, transaction
-from homechat.errors import Conflict, Forbidden, NotFound
-from homechat.security.policy import HouseRight, may_in_house
 
 DELAYS = (
     timedelta(seconds=5),
@@ -34,10 +31,13 @@ DELAYS = (
     timedelta(hours=1),
 )
 """How long after a try that failed the next one comes; after that of the last there is none."""
-LEASE = timedelta(seconds=30)
+LEASE = timedelta(minutes=2)
+"""Longer than any try: ten seconds, but for looking a name up, which a resolver ends when it likes (`resolv.conf`: five
+seconds, twice, for each of three servers and each domain that is searched).
+"""
+OF_ONE_OWNER_MAX = 10
 WAITING_MAX = 1000
 KEPT = timedelta(days=30)
-PAGE = 50
 FORGET_AT_ONCE = 1000
 
 WAITS = WebhookDelivery.state == DeliveryState.WAITING
@@ -80,7 +80,7 @@ class Tap:
 def put_in_queue(bot_ids: Iterable[int], message_id: int, tap: Tap | None = None) -> None:
     """Within the transaction that stores a message, or a tap on it, have that delivered to these bots.
 
-    A message for a bot for which WAITING_MAX wait already is written down as dead; `replay` sends it all the same.
+    A message for a bot for which WAITING_MAX wait already is written down as dead; a replay sends it all the same.
     """
     bot_ids = list(bot_ids)
     now = clock.now() if tap is None else tap.at
@@ -110,24 +110,27 @@ def put_in_queue(bot_ids: Iterable[int], message_id: int, tap: Tap | None = None
 def take(at_most: int) -> list[Job]:
     """Return what is due and was given to nobody else: of each bot the oldest, and nothing while one is under way.
 
-    Nothing at all while the house is closed to bots.
+    Owners take turns: whoever has least under way is next. Nothing at all while the house is closed to bots.
     """
     now = clock.now()
     if at_most < 1 or db.session.scalar(_due(now).limit(1)) is None or lockdown.stops_bots():
         return []
-    with transaction() as session:
-        ids = session.scalars(_due(now).limit(at_most)).all()
-        jobs = [Job(delivery_id, secrets.token_hex(16)) for delivery_id in ids]
+    with transaction():
+        jobs = [Job(delivery_id, secrets.token_hex(16)) for delivery_id in _in_turn(now)[:at_most]]
         for job in jobs:
             _update(job.delivery_id, lease=job.lease, leased_until=now + LEASE)
     return jobs
 
 
-def next_due() -> datetime | None:
-    """Return when the next one is due of a bot to which none is under way, or None when nothing else waits."""
+def next_due(after: datetime) -> datetime | None:
+    """Return when the next one is due of a bot to which none is under way, or None when nothing else waits.
+
+    after: a moment; what was due by then and was not taken waits for another one's end.
+    """
+    is_free = WebhookDelivery.bot_id.not_in(_under_way(clock.now()))
     return db.session.scalar(
         sa.select(WebhookDelivery.next_try_at)
-        .where(WAITS, WebhookDelivery.bot_id.not_in(_under_way(clock.now())))
+        .where(WAITS, WebhookDelivery.next_try_at > after, is_free)
         .order_by(WebhookDelivery.next_try_at)
         .limit(1)
     )
@@ -173,61 +176,6 @@ def give_up(bot_id: int) -> None:
         )
 
 
-def replay(actor: Actor, delivery_id: int) -> WebhookDelivery:
-    """Have a delivery be sent once more, now, under the same uuid.
-
-    Raises Forbidden for who does not manage bots, NotFound, Conflict for a bot that is switched off or has no address.
-    """
-    check_may_manage(actor)
-    with transaction() as session:
-        row = session.get(WebhookDelivery, delivery_id) if 0 < delivery_id < 2**31 else None
-        if row is None:
-            raise NotFound(_("There is no such delivery."))
-        if not (is_at_work(row.bot) and row.has_somewhere_to_go):
-            raise Conflict(_("This bot is switched off, or there is nowhere to deliver to."))
-        row.state, row.next_try_at, row.finished_at = DeliveryState.WAITING.value, clock.now(), None
-        session.flush()
-        detail = {"what": "replay", "delivery": row.id}
-        subject = f"bot:{row.bot_id}"
-        audit.record(actor, audit.Action.BOT_CHANGED, subject=subject, about=row.bot.owner_id, detail=detail)
-    return row
-
-
-def log_of(
-    actor: Actor, *, bot_id: int | None = None, before: int | None = None, limit: int = PAGE
-) -> list[WebhookDelivery]:
-    """Return what was delivered or is to be, to one bot or to all, the newest first; older than `before`, if given.
-
-    Raises Forbidden for who does not manage bots.
-    """
-    check_may_manage(actor)
-    query = sa.select(WebhookDelivery).order_by(WebhookDelivery.id.desc()).limit(limit)
-    if bot_id is not None:
-        query = query.where(WebhookDelivery.bot_id == bot_id)
-    if before is not None:
-        query = query.where(WebhookDelivery.id < before)
-    return list(db.session.scalars(query))
-
-
-def last_of(bot_ids: Iterable[int]) -> dict[int, WebhookDelivery]:
-    """Return the newest delivery to each of these bots that has been tried, or is to be, by the bot's id."""
-    newest = sa.select(sa.func.max(WebhookDelivery.id)).where(WebhookDelivery.bot_id == Bot.id)
-    ids = sa.select(newest.correlate(Bot).scalar_subquery()).where(Bot.id.in_(list(bot_ids)))
-    rows = db.session.scalars(sa.select(WebhookDelivery).where(WebhookDelivery.id.in_(ids)))
-    return {row.bot_id: row for row in rows}
-
-
-def counts_of(bot_id: int) -> dict[str, int]:
-    """Return how many deliveries to a bot are in each state, of those that are kept."""
-    return _counted(list(DeliveryState), WebhookDelivery.bot_id == bot_id)
-
-
-def undelivered() -> dict[str, int]:
-    """Return how many deliveries wait, and how many nobody tries any more, of those that are kept."""
-    states = [DeliveryState.WAITING, DeliveryState.DEAD]
-    return _counted(states, WebhookDelivery.state.in_([state.value for state in states]))
-
-
 def forget_leases() -> None:
     """Let what a server before us had in hand be sent again at once; for SQLite, where there is but one."""
     leased = sa.select(WebhookDelivery.id).where(WAITS, WebhookDelivery.leased_until.is_not(None)).limit(1)
@@ -260,12 +208,6 @@ def forget_old() -> int:
     return len(ids)
 
 
-def check_may_manage(actor: Actor) -> None:
-    """Raise Forbidden unless the actor manages everybody's bots."""
-    if not may_in_house(actor, HouseRight.MANAGE_BOTS):
-        raise Forbidden(_("Only those who run the house may do that."))
-
-
 def _with_a_full_queue(bot_ids: list[int]) -> frozenset[int]:
     count = sa.func.count()
     rows = db.session.scalars(
@@ -277,18 +219,24 @@ def _with_a_full_queue(bot_ids: list[int]) -> frozenset[int]:
     return frozenset(rows)
 
 
-def _counted(states: list[DeliveryState], which: sa.ColumnElement[bool]) -> dict[str, int]:
-    query = sa.select(WebhookDelivery.state, sa.func.count()).where(which).group_by(WebhookDelivery.state)
-    found = {state: count for state, count in db.session.execute(query)}
-    return {state.value: found.get(state.value, 0) for state in states}
+def _in_turn(now: datetime) -> list[int]:
+    """Return the ids of what may go out, that of whose owner has least under way first."""
+    under_way = Counter(db.session.scalars(sa.select(Bot.owner_id).where(Bot.id.in_(_under_way(now)))))
+    placed = []
+    for delivery_id, owner_id in db.session.execute(_due(now)):
+        placed.append((under_way[owner_id], delivery_id))
+        under_way[owner_id] += 1
+    placed.sort(key=lambda it: it[0])
+    return [delivery_id for place, delivery_id in placed if place < OF_ONE_OWNER_MAX]
 
 
-def _due(now: datetime) -> sa.Select[int]:
+def _due(now: datetime) -> sa.Select[int, int]:
     first = sa.func.min(WebhookDelivery.id)
     return (
-        sa.select(first)
+        sa.select(first, Bot.owner_id)
+        .join(Bot, Bot.id == WebhookDelivery.bot_id)
         .where(WAITS, WebhookDelivery.next_try_at <= now, WebhookDelivery.bot_id.not_in(_under_way(now)))
-        .group_by(WebhookDelivery.bot_id)
+        .group_by(WebhookDelivery.bot_id, Bot.owner_id)
         .order_by(sa.func.min(WebhookDelivery.next_try_at))
     )
 

@@ -23,12 +23,13 @@ from homechat.security.outgoing import PrivateHosts, private_hosts
 
 @dataclass(frozen=True)
 class Parcel:
-    """One delivery, ready to go. listed: the hosts at home that may be called."""
+    """One delivery, ready to go. listed: the hosts at home that may be called.  owner_id: whose bot it is for."""
 
     url: str = field(repr=False)
     body: bytes = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     listed: PrivateHosts
+    owner_id: int
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def parcel_for(job: Job) -> Parcel | Undeliverable | None:
         "X-Hub-Signature-256": signature,
         "X-HomeChat-Delivery": row.uuid,
     }
-    return Parcel(bot.callback_url, body, headers, listed_hosts())
+    return Parcel(bot.callback_url, body, headers, listed_hosts(), bot.owner_id)
 
 
 def body_of(bot: Bot, message: Message) -> bytes:

@@ -53,6 +53,7 @@ def link_to(app: Flask, endpoint: str, *, token: str) -> str:
 
 def _begin() -> list[str]:
     presence.register_process()
+    deliveries.forget_leases()
     link = setup_link(current_app._get_current_object())  # type: ignore[attr-defined]
     if link is None:
         return []

@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from homechat.accounts.models import Standing
 from homechat.accounts.queries import everyone
 from homechat.actor import Actor, Role
-from homechat.bots.deliveries import undelivered
+from homechat.bots.delivery_log import undelivered
 from homechat.config import Settings
 from homechat.errors import NotFound
 from homechat.messages.counting import messages_ever

@@ -14,7 +14,6 @@ import http.client
 import io
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -23,6 +22,7 @@ from typing import Any, TypeVar
 
 from homechat import offload
 from homechat.security.outgoing import PrivateHosts, Refused, Target, addresses_to_call, is_literal, target_of
+from homechat.turns import NoTurnError, TooManyWaitError, Turns
 
 SECONDS = 10.0
 HEARD_BYTES_MAX = 131_072
@@ -32,11 +32,12 @@ INTERIM_ANSWERS_MAX = 10
 """How often the other end may say "100 Continue" before it answers (RFC 9110, section 15.2: any number)."""
 ADDRESSES_MAX = 3
 # Each holds a native thread, for as long as the resolver likes; those threads do other things, too.
-LOOKUPS_AT_ONCE_MAX = 4
+LOOKUPS_AT_ONCE_MAX, LOOKUPS_OF_ONE_PERSON = 4, 2
+LOOKUPS_WAITING_MAX = 100
 
 T = TypeVar("T")
 
-_lookups = threading.BoundedSemaphore(LOOKUPS_AT_ONCE_MAX)
+lookups = Turns(LOOKUPS_AT_ONCE_MAX, of_one_person=LOOKUPS_OF_ONE_PERSON, waiting_max=LOOKUPS_WAITING_MAX)
 
 
 class NotSent(Exception):
@@ -47,18 +48,32 @@ class NotSent(Exception):
         self.problem = problem
 
 
+class LookupsBusy(NotSent):
+    """So many other names were being looked up all the time that it did not even begin."""
+
+    def __init__(self) -> None:
+        super().__init__("timeout")
+
+
 def post(
-    url: str, body: bytes, headers: Mapping[str, str], *, listed: PrivateHosts, seconds: float = SECONDS
+    url: str,
+    body: bytes,
+    headers: Mapping[str, str],
+    *,
+    listed: PrivateHosts,
+    person_id: int,
+    seconds: float = SECONDS,
 ) -> int:
     """Send `body` to `url` and return the status of the answer, whatever it says besides.
 
-    listed: the internal hosts that may be called.  seconds: for all of it, the look-up included.
-    Raises NotSent. Waits: never within a transaction or with a database connection in hand.
+    listed: the internal hosts that may be called.  person_id: who wants it; people take turns at looking names up.
+    seconds: for all of it, the look-up included.
+    Raises NotSent, and LookupsBusy of these. Waits: never within a transaction or with a database connection in hand.
     """
     until = time.monotonic() + seconds
     try:
         target = target_of(url)
-        addresses = addresses_to_call(target, _look_up(target, until), listed)
+        addresses = addresses_to_call(target, _look_up(target, person_id, until), listed)
         with _connect(addresses, target.port, until) as plain:
             return _ask(plain, target, body, headers, until)
     except Refused as error:
@@ -73,17 +88,16 @@ def post(
         raise NotSent("broken") from error
 
 
-def _look_up(target: Target, until: float) -> list[str]:
+def _look_up(target: Target, person_id: int, until: float) -> list[str]:
     if is_literal(target.host):
         return [target.host]
-    if not _lookups.acquire(timeout=_left(until)):
-        raise TimeoutError
     try:
-        found = offload.in_native_thread(
-            socket.getaddrinfo, target.host, target.port, type=socket.SOCK_STREAM
-        )
-    finally:
-        _lookups.release()
+        with lookups.one(person_id, seconds=_left(until)):
+            found = offload.in_native_thread(
+                socket.getaddrinfo, target.host, target.port, type=socket.SOCK_STREAM
+            )
+    except (NoTurnError, TooManyWaitError) as error:
+        raise LookupsBusy from error
     return [str(answer[4][0]) for answer in found]
 
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from flask_babel import gettext as _
 
 from homechat.errors import Invalid, TooMany, Unavailable
+from homechat.turns import NoTurnError, TooManyWaitError, Turns
 from homechat.uploads import image_worker
 from homechat.uploads.files import Workbench
 from homechat.uploads.kinds import GIF, JPEG, PNG, WEBP, Kind
-from homechat.uploads.turns import NoTurnError, TooManyWaitError, Turns
 
 SECONDS = 30.0  # By the clock. Its share of a CPU is less, and a busy house has others to serve.
 AT_ONCE_MAX = 2

@@ -1,10 +1,10 @@
-"""Turns at what is dear: so many at once, one of each person, and people take turns."""
+"""Turns at what is dear: so many at once, few of each person, and people take turns."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -18,16 +18,16 @@ class TooManyWaitError(Exception):
 
 
 class Turns:
-    """Lets `at_once` go on at a time, of one person only one; the others wait, `waiting_max` of each person.
+    """Lets `at_once` go on at a time, `of_one_person` of each; the others wait, `waiting_max` of each person.
 
     One person's twenty hold up nobody else's one: people take turns, and each one's own come in their order.
     """
 
-    def __init__(self, at_once: int, *, waiting_max: int) -> None:
-        self._at_once, self._waiting_max = at_once, waiting_max
+    def __init__(self, at_once: int, *, of_one_person: int = 1, waiting_max: int) -> None:
+        self._at_once, self._of_one_person, self._waiting_max = at_once, of_one_person, waiting_max
         self._changed = threading.Condition()
         self._waiting: OrderedDict[int, list[object]] = OrderedDict()
-        self._at_work: set[int] = set()
+        self._at_work: Counter[int] = Counter()
 
     @contextmanager
     def one(self, person_id: int, *, seconds: float) -> Iterator[None]:
@@ -37,7 +37,7 @@ class Turns:
             yield
         finally:
             with self._changed:
-                self._at_work.remove(person_id)
+                self._at_work -= Counter((person_id,))
                 self._changed.notify_all()
 
     def waiting(self) -> int:
@@ -55,16 +55,18 @@ class Turns:
                 while self._next() is not place:
                     if not self._changed.wait(until - time.monotonic()) and time.monotonic() >= until:
                         raise NoTurnError
-                self._at_work.add(person_id)
+                self._at_work[person_id] += 1
             finally:
                 self._forget(person_id, place)
                 self._changed.notify_all()
 
     def _next(self) -> object | None:
         """Return the place whose turn it is, if anybody's."""
-        if len(self._at_work) >= self._at_once:
+        if self._at_work.total() >= self._at_once:
             return None
-        return next((places[0] for who, places in self._waiting.items() if who not in self._at_work), None)
+        free = (who for who in self._waiting if self._at_work[who] < self._of_one_person)
+        who = next(free, None)
+        return None if who is None else self._waiting[who][0]
 
     def _forget(self, person_id: int, place: object) -> None:
         """Take `place` out; the person's others wait behind everybody else's."""
