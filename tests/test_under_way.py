@@ -12,6 +12,10 @@ from pathlib import Path
 import pytest
 import requests
 
+from homechat.actor import Actor
+from homechat.lockdown import Kind
+from homechat.operations.lockdown import lift
+from homechat.operations.lockdown import start as lock_down
 from homechat.serving.request_bodies import (
     LARGE_ONES_MAX,
     LARGE_ONES_OF_ONE_PERSON,
@@ -83,6 +87,24 @@ def test_on_a_full_disk_a_program_is_told_so_before_a_byte_is_read(cast_folder: 
             timeout=20,
         )
     assert (reply.status_code, reply.json()["code"]) == (507, "no_space")
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_who_may_send_no_files_is_told_so_before_a_byte_is_read(server: ServerProcess, closed: bool) -> None:
+    house = House(server.data_dir)
+    _row, token = new_token(house, "ben", *(["media:write"] if closed else ["messages:write"]))
+    if closed:
+        house.act(lock_down, Actor.operator(), Kind.TOKENS, hours=1)
+    try:
+        kind = f"multipart/form-data; boundary=b\r\nAuthorization: Bearer {token}"
+        with announce(server, "/api/v1/channels/1/media", LARGE_BYTES, kind=kind) as connection:
+            answer = reply_to(connection)
+    finally:
+        if closed:
+            house.act(lift, Actor.operator())
+    status, code = (b"423", b"locked_down") if closed else (b"403", b"scope_needed")
+    assert answer.split(b" ")[1] == status
+    assert code in answer
 
 
 def announce_files(server: ServerProcess, device: Talker) -> socket.socket:

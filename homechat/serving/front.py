@@ -9,22 +9,24 @@ It must be put up after `socketio.init_app(app)`: only then does Socket.IO see t
 import functools
 import logging
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flask import Flask
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.http import parse_cookie
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from homechat import logs
+from homechat import clock, lockdown, logs
 from homechat.accounts import bearers, sessions
+from homechat.accounts.token_models import ApiToken
+from homechat.actor import Role
 from homechat.config import Settings
 from homechat.doors.bearers import bearer_in
 from homechat.request_counts import RequestCounts
 from homechat.security.headers import HeadersMiddleware
-from homechat.security.policy import LISTENING_SCOPE
+from homechat.security.policy import LISTENING_SCOPE, Scope
 from homechat.serving.refusals import refuse
-from homechat.serving.request_bodies import SENDER, Refusal, WholeBodies
+from homechat.serving.request_bodies import SENDER, UNREAD, Refusal, WholeBodies
 from homechat.serving.socket_gate import SocketGate
 from homechat.uploads.files import has_room
 
@@ -50,18 +52,21 @@ def install(app: Flask, settings: Settings) -> None:
             row = bearers.find(text)
             return None if row is not None and LISTENING_SCOPE not in bearers.scopes_now(row) else bool(row)
 
-    def who_sends(secret: str, token: str) -> int | None:
+    def who_sends(secret: str, token: str) -> Sender | None:
         with app.app_context():
-            if token:  # A bot sends for whoever has it: nobody has as many places as bots.
+            if token:
                 row = bearers.find(token)
-                return row.created_by_id if row is not None else None
+                return None if row is None else _sender_by_token(row)
             session = sessions.find_session(secret)
-            return session.user_id if session is not None else None
+            if session is None:
+                return None
+            return Sender(session.user_id)
 
     inner: WSGIApplication = SocketGate(app.wsgi_app, settings, is_alive, may_listen)
     inner = PathPrefix(inner, settings)
     sender_of = functools.partial(_sender_of, settings, who_sends)
-    inner = WholeBodies(inner, settings, functools.partial(_refusal_of_files, settings, sender_of), sender_of)
+    refusal_of_files = functools.partial(_refusal_of_files, settings, sender_of)
+    inner = WholeBodies(inner, settings, refusal_of_files, lambda environ: _id_of(sender_of(environ)))
     inner = RefuseChunkedBodies(inner)
     counts = app.extensions.setdefault("homechat_request_counts", RequestCounts())
     inner = logs.RequestLog(inner, settings, counts)
@@ -73,10 +78,31 @@ def install(app: Flask, settings: Settings) -> None:
     app.wsgi_app = inner  # type: ignore[method-assign]
 
 
+class Sender(NamedTuple):
+    """Who sends a body, as far as they are known.
+
+    person_id: on whose account it goes: of a bot, whose token it is, so that nobody has as many places as bots.
+    may_send_files: whether the token is good for that, and works at all now.
+    """
+
+    person_id: int
+    may_send_files: bool = True
+
+
+def _sender_by_token(row: ApiToken) -> Sender:
+    closed = lockdown.refusal(Role(row.user.role), lockdown.in_force(clock.now()), has_token=True)
+    may_send_files = closed is None and Scope.MEDIA_WRITE in bearers.scopes_now(row)
+    return Sender(row.created_by_id, may_send_files)
+
+
+def _id_of(sender: Sender | None) -> int | None:
+    return None if sender is None else sender.person_id
+
+
 def _sender_of(
-    settings: Settings, who_sends: Callable[[str, str], int | None], environ: "WSGIEnvironment"
-) -> int | None:
-    """Return the id of the person behind the token or the cookie of a request, None for a stranger."""
+    settings: Settings, who_sends: Callable[[str, str], Sender | None], environ: "WSGIEnvironment"
+) -> Sender | None:
+    """Return who is behind the token or the cookie of a request, None for a stranger."""
     token = bearer_in(environ.get("HTTP_AUTHORIZATION", "")) or environ.get("HTTP_X_API_KEY", "").strip()
     secret = parse_cookie(environ).get(settings.session_cookie_name, "")
     return who_sends(secret, token) if token or secret else None
@@ -84,7 +110,7 @@ def _sender_of(
 
 def _refusal_of_files(
     settings: Settings,
-    sender_of: Callable[["WSGIEnvironment"], int | None],
+    sender_of: Callable[["WSGIEnvironment"], Sender | None],
     environ: "WSGIEnvironment",
     for_bytes: Callable[[], int],
 ) -> Refusal | None:
@@ -93,13 +119,15 @@ def _refusal_of_files(
     for_bytes: tells how many are spoken for with it.
     """
     try:
-        person_id = sender_of(environ)
+        sender = sender_of(environ)
     except SQLAlchemyError:
         log.exception("it could not be checked who sends a file")
         return 503, "Please try again in a moment."
-    if person_id is None:
+    if sender is None:
         return 401, "Please sign in first."
-    environ[SENDER] = person_id
+    if not sender.may_send_files:
+        return UNREAD
+    environ[SENDER] = sender.person_id
     if not has_room(settings.data_dir, free_percent=settings.disk_free_percent, for_bytes=for_bytes()):
         return 507, "The house has hardly any room left for files."
     return None

@@ -52,6 +52,8 @@ own, so that they take none from those who live here; calls of bots are among th
 """
 
 Refusal = tuple[int, str]
+UNREAD: Refusal = (0, "")
+"""Whoever is further in refuses it in better words, and does not need the body for that."""
 Reader = Callable[[int, float], bytes]
 
 
@@ -69,8 +71,8 @@ class WholeBodies:
     And 400 to a form of more than 1,000 fields: to take half a megabyte of them apart takes a quarter of a second.
     Forms with files may be larger and take longer, from those who are known here.
 
-    refusal_of_files: asked before a large one is read: why it may not come, a status and a sentence, or None. It can
-    ask how many bytes of disk are spoken for with it, and puts SENDER into the environment.
+    refusal_of_files: asked before a large one is read: why it may not come, a status and a sentence, UNREAD, or None.
+    It can ask how many bytes of disk are spoken for with it, and puts SENDER into the environment.
     sender_of: which person sends a smaller one, None: a stranger; whatever it raises, nobody can tell now.
     """
 
@@ -119,7 +121,9 @@ class WholeBodies:
             return refuse(environ, start_response, 400, "A request to upgrade has no body.")
         with ExitStack() as left:
             refusal = self._reserve(length, environ, left) or self._take_in(length, environ, limits, left)
-            if refusal is not None:
+            if refusal == UNREAD:
+                environ["CONTENT_LENGTH"], environ["wsgi.input"] = "0", BytesIO()
+            elif refusal is not None:
                 return refuse(environ, start_response, *refusal)
             response = self._app(environ, start_response)
             return ClosingIterator(response, [left.pop_all().close])
