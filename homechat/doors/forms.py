@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from flask import request
 from flask_babel import gettext as _
 from werkzeug.routing import BaseConverter, IntegerConverter, PathConverter
 
 from homechat.errors import HomeChatError, Invalid
+
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class StorableNumber(IntegerConverter):
@@ -67,7 +71,7 @@ def query_number(name: str, default: int | None = None) -> int | None:
 
 def is_unstorable(text: str) -> bool:
     """Whether the database could not take `text`: NUL, or half of a character pair."""
-    return "\0" in text or any("\ud800" <= character <= "\udfff" for character in text)
+    return _UNSTORABLE.search(text) is not None
 
 
 def _number(text: str, name: str, default: int) -> int:
