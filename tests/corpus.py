@@ -250,7 +250,7 @@ POLYGLOTS: dict[str, bytes] = {
     "utf16.html": HTML.decode().encode("utf-16"),
     "utf7.html": b"+ADw-script+AD4-document.title='owned'+ADw-/script+AD4-",
     "mask.ico": b"\0\0\1\0" + HTML,
-    "scan.tiff": b"II*\0" + HTML,
+    "notes.rtf": b"{\\rtf1 " + HTML,
     "raw.bmp": b"BM" + HTML,
 }
 # Shown, for they are what they say; what is hidden behind them is gone or never looked at.

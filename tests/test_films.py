@@ -142,7 +142,6 @@ def test_no_bytes_at_all_are_more_than_a_refusal(noise: bytes, cleaner: object) 
         ("song.mp3", b"\xff\xfb\x90\x64" + bytes(413), "audio/mpeg"),
         ("song.flac", b"fLaC" + bytes(100), "audio/flac"),
         ("voice.ogg", b"OggS" + bytes(24) + b"OpusHead" + bytes(50), "audio/ogg"),
-        ("film.ogv", b"OggS" + bytes(24) + b"\x80theora" + bytes(50), "video/ogg"),
     ],
 )
 def test_sound_is_known_by_its_bytes_and_its_name(
@@ -152,3 +151,20 @@ def test_sound_is_known_by_its_bytes_and_its_name(
     assert share(house, "ben", home, name, data).content_type == content_type
     assert share(house, "ben", home, "other.txt", data).content_type == "application/octet-stream"
     assert share(house, "ben", home, name, b"just words").content_type == "application/octet-stream"
+
+
+def test_a_film_that_nothing_here_can_clean_is_refused(house: House) -> None:
+    data = b"OggS" + bytes(24) + b"\x80theora" + bytes(50) + corpus.CANARY
+    for name in ("film.ogv", "film.ogg", "film.bin"):
+        with pytest.raises(Invalid, match="where it was made"):
+            share(house, "ben", house.home().id, name, data)
+
+
+def test_what_is_like_webm_and_is_not_played_is_cleaned_too(house: House) -> None:
+    data = corpus.webm().replace(b"\x42\x82\x84webm", b"\x42\x82\x84mkv!", 1)
+    assert corpus.CANARY in data  # Guard.
+    file = share(house, "ben", house.home().id, "film.mkv", data)
+    served = house.client("ben").get(file.url).data
+    assert file.content_type == "application/octet-stream"
+    assert len(served) == len(data)
+    assert corpus.CANARY not in served

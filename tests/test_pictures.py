@@ -13,6 +13,7 @@ from PIL import Image, ImageSequence, features
 
 from homechat.errors import Invalid
 from homechat.uploads.cards import FileCard
+from homechat.uploads.kinds import LOCATED, kind_of
 from tests import corpus
 from tests.house import House
 from tests.sharing import send, share
@@ -186,9 +187,17 @@ def test_what_is_called_no_picture_is_bytes_to_save_and_tells_no_place_either(ho
 def test_a_picture_of_a_kind_that_we_cannot_draw_is_refused_for_it_tells_where_it_was_taken(
     house: House,
 ) -> None:
-    for name in ("IMG_1.heic", "IMG_1.jpg", "IMG_1.bin"):
-        with pytest.raises(Invalid, match="where they were taken"):
-            share(house, "ben", house.home().id, name, corpus.HEIC)
+    exif = Image.Exif()
+    exif[270] = corpus.CANARY.decode()
+    tiff = BytesIO()
+    Image.new("RGB", (8, 8)).save(tiff, "TIFF", exif=exif)
+    heads = (b"MM\0*", b"II+\0", b"IIRO", b"IIU\0", b"FUJIFILMCCD-RAW", b"8BPS", b"\0\0\0\x0cJXL \r\n\x87\n")
+    raw = corpus.box(b"ftyp", b"crx ", bytes(4), b"crx ")
+    for data in (corpus.HEIC, tiff.getvalue(), raw, *(head + bytes(100) for head in heads)):
+        for name in ("IMG_1.heic", "IMG_1.tiff", "IMG_1.jpg", "IMG_1.bin"):
+            assert kind_of(data) is LOCATED
+            with pytest.raises(Invalid, match="where they were taken"):
+                share(house, "ben", house.home().id, name, data)
 
 
 def workers(seen: list[dict[str, str]], is_done: threading.Event) -> None:

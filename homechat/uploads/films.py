@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import IO
+
 from flask_babel import gettext as _
 
 from homechat import offload
@@ -11,7 +13,12 @@ from homechat.uploads.boxes import CannotCleanError
 from homechat.uploads.files import Workbench
 from homechat.uploads.kinds import LOCATED, Kind
 
-_CLEANERS = {"iso": iso_media.clean, "matroska": matroska.clean}
+
+def _refuse(file: IO[bytes]) -> None:
+    raise CannotCleanError
+
+
+_CLEANERS = {"iso": iso_media.clean, "matroska": matroska.clean, "uncleaned": _refuse}
 
 
 def clean(bench: Workbench, kind: Kind) -> None:

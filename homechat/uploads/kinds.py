@@ -42,7 +42,7 @@ def _kind(group: Group, content_type: str, extensions: str, coder: str = "") -> 
 
 
 OPAQUE = Kind(Group.OPAQUE, OPAQUE_TYPE)
-# Phones write where a picture was taken into these, and we cannot draw them anew.
+# Phones and cameras write where a picture was taken into these, and we cannot draw them anew.
 LOCATED = Kind(Group.OPAQUE, OPAQUE_TYPE, coder="located")
 
 JPEG = _kind(Group.PICTURE, "image/jpeg", "jpg jpeg jpe jfif", "JPEG")
@@ -55,7 +55,10 @@ MP4 = _kind(Group.VIDEO, "video/mp4", "mp4 m4v", "iso")
 QUICKTIME = _kind(Group.VIDEO, "video/quicktime", "mov qt", "iso")
 M4A = _kind(Group.AUDIO, "audio/mp4", "m4a m4b", "iso")
 WEBM = _kind(Group.VIDEO, "video/webm", "webm", "matroska")
-OGG_VIDEO = _kind(Group.VIDEO, "video/ogg", "ogv ogg")
+# Browsers do not play all of it; it is cleaned all the same.
+MATROSKA = Kind(Group.OPAQUE, OPAQUE_TYPE, coder="matroska")
+# It may say where it was made, in comments that nothing here takes out.
+OGG_VIDEO = Kind(Group.OPAQUE, OPAQUE_TYPE, coder="uncleaned")
 OGG = _kind(Group.AUDIO, "audio/ogg", "ogg oga opus")
 MP3 = _kind(Group.AUDIO, "audio/mpeg", "mp3")
 WAV = _kind(Group.AUDIO, "audio/wav", "wav")
@@ -68,10 +71,21 @@ _STARTS = (
     (b"GIF89a", GIF),
     (b"fLaC", FLAC),
     (b"ID3", MP3),
+    # TIFF, and what cameras build on it: DNG, NEF, CR2, ARW, ORF, RW2.
+    *(
+        (start, LOCATED)
+        for start in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"IIRO", b"IIRS", b"MMOR", b"IIU\0")
+    ),
+    (b"FUJIFILMCCD-RAW", LOCATED),
+    (b"8BPS", LOCATED),
+    # JPEG XL and JPEG 2000, in the container that has room for more than the picture.
+    (b"\0\0\0\x0cJXL \r\n\x87\n", LOCATED),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", LOCATED),
 )
 _RIFF = {b"WEBP": WEBP, b"WAVE": WAV}
 _AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+_RAW_BRANDS = {b"crx "}
 _AUDIO_BRANDS = {b"M4A ", b"M4B "}
 _OLD_QUICKTIME = {b"moov", b"mdat", b"wide", b"pnot"}  # From before files said what they are.
 _PICTURES = (JPEG, PNG, GIF, WEBP, AVIF)
@@ -91,7 +105,7 @@ def kind_of(head: bytes) -> Kind:
     if head[4:8] in _OLD_QUICKTIME:
         return QUICKTIME
     if head.startswith(b"\x1aE\xdf\xa3"):
-        return WEBM if b"\x42\x82\x84webm" in head[:64] else OPAQUE
+        return WEBM if b"\x42\x82\x84webm" in head[:64] else MATROSKA
     if head.startswith(b"OggS"):
         return _ogg_kind(head)
     return MP3 if _is_mp3_frame(head) else OPAQUE
@@ -116,7 +130,7 @@ def _iso_kind(head: bytes) -> Kind:
     brands = [head[8:12], *(head[place : place + 4] for place in range(16, size - 3, 4))]
     if _AVIF_BRANDS & {*brands}:
         return AVIF
-    if _HEIF_BRANDS & {*brands}:
+    if (_HEIF_BRANDS | _RAW_BRANDS) & {*brands}:
         return LOCATED
     if brands[0] == b"qt  ":
         return QUICKTIME
