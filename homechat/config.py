@@ -203,6 +203,8 @@ class Settings:
         unit="rate",
         check=values.rate,
     )
+    webhook_limit: str = setting("60/minute", "Calls of one bot's webhook.", unit="rate", check=values.rate)
+    upload_limit: str = setting("60/minute", "Files of one person.", unit="rate", check=values.rate)
     page_limit: str = setting(
         "1200/minute",
         "Requests for pages per address, a whole family's at once.",

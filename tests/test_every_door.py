@@ -26,7 +26,7 @@ from homechat.database import transaction
 from homechat.doors.events import EVENTS, Sender, dispatch
 from homechat.realtime.live_sockets import LiveSocket
 from homechat.rooms.models import Membership
-from homechat.security.policy import SCOPES, RoomKind, RoomRole
+from homechat.security.policy import SCOPES, RoomKind, RoomRole, Scope
 from tests.api_addresses import CALL, address_of, message_in, picture, shared_file
 from tests.api_client import Program, new_token
 from tests.attempts import ATTEMPTS, Attempt, a_bot, everything_in, house_for, message_of
@@ -519,16 +519,9 @@ def test_only_those_of_the_table_get_an_answer(endpoint: str, house: House) -> N
     for kind in ("stranger", "locked", "pending", "erased", "bot", "guest", "member", "admin"):
         program = program_of(house, kind)
         with with_outsider(house, kind) if kind in WERE_INSIDE else nullcontext():
-            path, headers = address_of(house, found.path)
+            asked = asked_for(house, endpoint, kind)
             before = everything_in(house)
-            body = BODIES.get(endpoint)
-            if endpoint == "api.sign_up":
-                body = {**BODIES[endpoint], "username": f"nora_{kind}"}
-            if endpoint == "api.create_channel":
-                body = {"name": f"Room of {kind}"}
-            query = "?q=open" if "search" in path else ""
-            sent = picture() if found.takes_files and body is None else {"json": body}
-            reply = program.ask(found.method, path + query, headers=headers, **sent)
+            reply = program.ask(found.method, **asked)
             if needs == "nothing":
                 assert reply.status_code in (200, 201), kind
             elif kind in OUTSIDERS and kind != "bot":
@@ -544,6 +537,52 @@ def test_only_those_of_the_table_get_an_answer(endpoint: str, house: House) -> N
             else:
                 assert (reply.status_code, reply.json["code"]) == (403, "scope_needed"), kind
                 assert changed(before, everything_in(house)) <= SIDE_EFFECTS, kind
+    after_jobs(house)
+
+
+def asked_for(house: House, endpoint: str, kind: str) -> dict[str, Any]:
+    """Return what is sent to an endpoint, and to which address: of things that are really there, and new each time."""
+    found, body = ENDPOINTS[endpoint], BODIES.get(endpoint)
+    path, headers = address_of(house, found.path)
+    if endpoint == "api.sign_up":
+        body = {**BODIES[endpoint], "username": f"nora_{kind}"}
+    if endpoint == "api.create_channel":
+        body = {"name": f"Room of {kind}"}
+    query = "?q=open" if "search" in path else ""
+    sent = picture() if found.takes_files and body is None else {"json": body}
+    return {"path": path + query, "headers": headers, **sent}
+
+
+BEGINS_CONVERSATIONS = {"api.write_direct", "api.write_to_user"}
+"""To answer, a bot needs one scope; to begin, `channels:write` besides."""
+
+
+@pytest.mark.api
+@pytest.mark.parametrize(
+    "endpoint", sorted(name for name, it in ENDPOINTS.items() if isinstance(it.needs, Scope))
+)
+def test_one_scope_is_enough_for_what_it_is_for_and_all_others_are_not(endpoint: str, house: House) -> None:
+    found = ENDPOINTS[endpoint]
+    for kind, name, role in (
+        ("bot", "ben", Role.BOT),
+        ("member", "ben", Role.MEMBER),
+        ("admin", "ada", Role.ADMIN),
+    ):
+        others = sorted(SCOPES[role] - {found.needs})
+        _row, token = new_token(house, name, *others, as_bot=kind == "bot")
+        refused = Program(house, token).ask(found.method, **asked_for(house, endpoint, f"{kind} 1"))
+        assert (refused.status_code, refused.json["code"]) == (403, "scope_needed"), kind
+        assert refused.json["scope"] == found.needs
+        if found.needs not in SCOPES[role]:
+            continue
+        _row, token = new_token(house, name, found.needs, as_bot=kind == "bot")
+        alone = Program(house, token).ask(found.method, **asked_for(house, endpoint, f"{kind} 2"))
+        after_jobs(house)
+        if kind == "bot" and endpoint in BEGINS_CONVERSATIONS:
+            assert (alone.status_code, alone.json["code"]) == (403, "forbidden")
+            continue
+        able = program_of(house, kind).ask(found.method, **asked_for(house, endpoint, f"{kind} 3"))
+        assert alone.status_code == able.status_code, (kind, alone.text)
     after_jobs(house)
 
 

@@ -32,6 +32,18 @@ def test_programs_are_refused_in_json_even_before_flask(tmp_path, path):
         assert client.post("/echo", **sent).mimetype == "text/plain"
 
 
+@pytest.mark.parametrize(
+    ("path", "carried"),
+    [("signin", {"success": False}), ("signup", {"success": False, "errors": ["That is too big to send."]})],
+)
+def test_who_signs_in_or_up_is_refused_in_the_form_that_apps_look_for(tmp_path, path, carried):
+    settings = settings_for(tmp_path, public_url="https://chat.example/chat", request_bytes=65_536)
+    client = make_app(settings).test_client()
+    reply = client.post(f"/chat/api/v1/{path}", data=b"x" * 65_537)
+    assert reply.status_code == 413
+    assert reply.json == {"error": "That is too big to send.", "code": "too_large", **carried}
+
+
 def test_without_a_trusted_proxy_forwarded_headers_are_ignored(client):
     reply = client.get("/who", headers={"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"})
     assert reply.json == {"address": "127.0.0.1", "secure": False}

@@ -130,8 +130,18 @@ def test_a_refusal_says_how_long_to_wait(budgets: Budgets) -> None:
 
 
 def test_settings_decide_how_much(tmp_path: Path) -> None:
-    budgets = Budgets(settings_of(tmp_path, messages_per_minute=3, sign_in_limit="2/hour"))
+    budgets = Budgets(
+        settings_of(
+            tmp_path,
+            messages_per_minute=3,
+            webhook_limit="4/minute",
+            upload_limit="5/hour",
+            sign_in_limit="2/hour",
+        )
+    )
     assert spend_all(budgets, limits.MESSAGES, ADA) == 3
+    assert spend_all(budgets, limits.WEBHOOKS, 1) == 4
+    assert spend_all(budgets, limits.UPLOADS, ADA) == 5
     assert spend_all(budgets, limits.SIGN_IN, "203.0.113.9", "ada") == 2
     assert wait_told(budgets, limits.SIGN_IN, "203.0.113.9", "ada") > 3500
 

@@ -32,7 +32,7 @@ from homechat.doors.bearers import (
     token_of_request,
 )
 from homechat.doors.people import client_address, client_user_agent, settings
-from homechat.doors.replies import answer_as_json
+from homechat.doors.replies import CARRIED, answer_as_json
 from homechat.doors.shapes import flat
 from homechat.errors import Forbidden, Invalid, Malformed, NotFound, Unauthenticated
 from homechat.security import limits
@@ -145,6 +145,8 @@ def endpoint(
             counts_itself=counts_itself,
         )
         ENDPOINTS[f"{blueprint.name}.{name}"] = found
+        if found.refusals_carry:
+            CARRIED[API_PREFIX + path] = found.refusals_carry
         blueprint.add_url_rule(
             path,
             endpoint=name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from flask import Flask, Response, g, jsonify, render_template, request, url_for
 from flask_babel import force_locale
@@ -31,6 +31,9 @@ from homechat.locales import LOCALES
 log = logging.getLogger(__name__)
 
 Reply = tuple[Response | str, int, dict[str, str]]
+
+CARRIED: dict[str, Mapping[str, object]] = {}
+"""What each refusal at an address of the API has in it beside the error, by its path; for those in front of Flask."""
 
 
 def give_errors_words(app: Flask) -> None:
@@ -160,15 +163,16 @@ def _crash_reply(error: Exception) -> Reply:
 
 
 def _as_json(body: dict[str, object]) -> Response:
-    return jsonify({**g.get("refusals_carry", {"ok": False}), **body, **_sentences_of(body)})
+    return jsonify(carrying(g.get("refusals_carry", {"ok": False}), body))
 
 
-def _sentences_of(body: dict[str, object]) -> dict[str, object]:
-    """Return all that is wrong, a sentence each, where `errors` is among what refusals carry."""
-    if "errors" not in g.get("refusals_carry", {}):
-        return {}
+def carrying(carried: Mapping[str, object], body: dict[str, object]) -> dict[str, object]:
+    """Return a refusal with what those at its address carry; where `errors` is among that, all that is wrong there."""
+    if "errors" not in carried:
+        return {**carried, **body}
     fields = body.get("fields")
-    return {"errors": list(fields.values()) if isinstance(fields, dict) else [body["error"]]}
+    sentences = list(fields.values()) if isinstance(fields, dict) else [body["error"]]
+    return {**carried, **body, "errors": sentences}
 
 
 def _title(status: int) -> str:

@@ -80,7 +80,7 @@ CONNECTS = Budget(
 JOINS = Budget("joins", "30/minute", _FAST)
 CREATE_ROOMS = Budget("create_rooms", "60/hour", lazy_gettext("Those are a lot of new rooms."))
 INVITES = Budget("invites", "20/hour", lazy_gettext("Those are a lot of invitations."))
-UPLOADS = Budget("uploads", "60/minute", lazy_gettext("Those are a lot of files."))
+UPLOADS = Budget("uploads", lambda settings: settings.upload_limit, lazy_gettext("Those are a lot of files."))
 # Each may come with a bot, whose name is taken for good.
 NEW_TOKENS = Budget("new_tokens", "30/hour", _FAST)
 # Each is a process that reads the whole house; one at a time besides.
@@ -90,7 +90,9 @@ SIGN_IN_ADDRESS = Budget(
     "sign_in_address", lambda settings: settings.sign_in_address_limit, _SIGN_IN, by_address=True
 )
 # Of one hook, beside MESSAGES of its bot: whoever calls one too often uses up no other, nor what people have.
-WEBHOOKS = Budget("webhooks", "60/minute", lazy_gettext("Those are a lot of calls."))
+WEBHOOKS = Budget(
+    "webhooks", lambda settings: settings.webhook_limit, lazy_gettext("Those are a lot of calls.")
+)
 API = Budget("api", lambda settings: settings.api_limit, lazy_gettext("Those are a lot of requests."))
 API_ADDRESS = Budget("api_address", API.rate, API.reason, by_address=True)
 # Calls for no hook, or wrongly signed: of the address that they come from, and of no bot.

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from homechat.doors.bearers import API_PREFIX
-from homechat.doors.replies import CODES
+from homechat.doors.replies import CARRIED, CODES, carrying
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -19,11 +19,12 @@ def refuse(
     environ: "WSGIEnvironment", start_response: "StartResponse", status: int, sentence: str
 ) -> Iterable[bytes]:
     """Refuse in a sentence. It is English: who is in front of Flask does not know yet who asks."""
-    is_for_the_api = (
-        f"{API_PREFIX}/" in f"{environ.get('PATH_INFO', '')}/"
-    )  # The house may live below a path.
-    if is_for_the_api:
-        media_type, body = "application/json", json.dumps({"error": sentence, "code": CODES[status]})
+    path = environ.get("PATH_INFO", "")
+    # The house may live below a path.
+    if f"{API_PREFIX}/" in f"{path}/":
+        carried = next((CARRIED[known] for known in CARRIED if path.endswith(known)), {})
+        refusal = carrying(carried, {"error": sentence, "code": CODES[status]})
+        media_type, body = "application/json", json.dumps(refusal)
     else:
         media_type, body = "text/plain; charset=utf-8", sentence
     content = f"{body}\n".encode()
