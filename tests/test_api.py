@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import io
 import itertools
 import json
@@ -544,6 +545,84 @@ def test_no_token_leads_to_the_account_of_somebody_who_runs_the_house(house: Hou
     page = house.client("ada").post(f"/admin/people/{house.id_of('cleo')}/reset-link")
     assert page.status_code in (200, 302), "guard: in the panel it can be done"
     assert len(entries(house, audit.Action.RESET_LINK_CREATED)) == 1
+
+
+def test_while_a_process_serves_it_says_so_and_whether_its_database_can_be_read(house: House) -> None:
+    browser = house.client()
+    up = browser.get("/up")
+    assert (up.status_code, up.text) == (200, "OK")
+    with house.rows() as session, transaction():
+        session.connection().exec_driver_sql("ALTER TABLE users RENAME TO nobody")
+    for path in ("/health", "/api/v1/health"):
+        reply = browser.get(path)
+        assert (reply.status_code, reply.json["status"]) == (503, "unavailable")
+        assert set(reply.json) == {"status", "service", "version", "timestamp"}
+    assert browser.get("/up").status_code == 200
+
+
+def test_whoever_asks_for_the_head_gets_that_alone(house: House) -> None:
+    program = Program(house, new_token(house, "ben", "channels:read")[1])
+    whole, head = program.get("/channels"), program.ask("HEAD", "/channels")
+    assert (head.status_code, head.data) == (200, b"")
+    assert head.headers["ETag"] == whole.headers["ETag"]
+
+
+@pytest.mark.parametrize("path", ["/signin", "/signup"])
+def test_signing_in_and_up_have_their_limits_at_the_api_too(
+    cast_folder: Path, tmp_path: Path, path: str
+) -> None:
+    limits = {"sign_in_limit": "5/20 seconds", "sign_up_limit": "5/minute"}
+    house = House(copy_house(cast_folder, tmp_path / "data"), **limits)
+    house.act(settings.change, Actor.operator(), settings.SIGN_UP_OPEN, True)
+    program = Program(house)
+    sent = {"username": "ben", "password": "wrong wrong", "password_confirmation": "wrong wrong"}
+    statuses = [program.post(path, sent).status_code for _number in range(5)]
+    refused = program.post(path, sent)
+    assert 429 not in statuses
+    assert is_json_refusal(refused, 429, "rate_limited")
+    assert refused.json["success"] is False
+    assert ("errors" in refused.json) is (path == "/signup")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    close(house)
+
+
+def test_every_kind_of_refusal_tells_what_is_left_of_the_budget(house: House) -> None:
+    program = Program(house, new_token(house, "ada", *Scope)[1])
+    replies = {
+        400: program.ask("POST", "/channels", data=b"{", content_type="application/json"),
+        401: Program(house).get("/me"),
+        403: Program(house, new_token(house, "ben")[1]).get("/channels"),
+        404: program.get("/channels/999999"),
+        405: program.post("/me"),
+        409: program.post(f"/users/{house.id_of('rex')}/reset", {}),
+        415: program.ask("POST", "/channels", data=b"x", content_type="text/plain"),
+        422: program.post("/channels", {"name": "x"}),
+    }
+    for status, reply in replies.items():
+        assert reply.status_code == status
+        for name in ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"):
+            assert reply.headers[name].isdigit(), (status, name)
+
+
+def test_secrets_are_compared_in_constant_time(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[object] = []
+    compare = hmac.compare_digest
+
+    def watch(one: Any, other: Any) -> bool:
+        compared.append(one)
+        return compare(one, other)
+
+    _row, token = new_token(house, "ben")
+    path, _headers = address_of(house, "/webhooks/<webhook_id>")
+    monkeypatch.setattr("hmac.compare_digest", watch)
+    for text in (token, token[:-1] + "x", f"hc_abcdefgh_{'A' * 43}"):
+        before = len(compared)
+        Program(house, text).get("/me")
+        assert len(compared) > before, text
+    before = len(compared)
+    signature = {"X-HomeChat-Signature": f"sha256={'0' * 64}"}
+    assert Program(house).post(path, {"message": "x"}, headers=signature).status_code == 401
+    assert len(compared) > before
 
 
 def test_anybody_learns_that_the_house_is_up_and_nothing_of_who_lives_there(house: House) -> None:

@@ -59,6 +59,13 @@ def row_of(house: House, bot_id: int) -> Bot | None:
 # by the API
 
 
+def test_of_which_type_a_bot_is_has_two_answers(house: House) -> None:
+    wrong = {"bot": {**HOME_ASSISTANT, "bot_type": "x"}}
+    reply = program(house, "ben").post("/bots", wrong)
+    assert reply.status_code == 422
+    assert "bot_type" in reply.json["fields"]
+
+
 @pytest.mark.api
 def test_a_bot_comes_with_its_secret_at_both_places_and_is_the_same_when_asked_for_again(
     house: House,

@@ -300,8 +300,11 @@ def test_what_goes_wrong_is_written_down_in_a_word(house: House) -> None:
         listening(house, "http://192.0.2.9/", name="Forbidden")
         listening(house, "http://nowhere.invalid/", name="Unknown")
         for job in _taken_after(house, "hi"):
+            began = time.monotonic()
             outcome = courier.carry_out(house.app, job)
             assert outcome is not None
+            if outcome.problem == "timeout":
+                assert 10 <= time.monotonic() - began < 20
             house.act(deliveries.finish, job, outcome)
         assert inside.received == []
     assert {(status, problem) for _state, _tries, status, problem in states(house)} == {

@@ -19,11 +19,14 @@ from homechat.accounts.kept_answers import Claim, Key
 from homechat.accounts.proof_models import ResetLink
 from homechat.accounts.token_models import KeptAnswer
 from homechat.actor import Actor
+from homechat.api.endpoints import ENDPOINTS
 from homechat.database import last_word, transaction
 from homechat.errors import InProgress
 from homechat.security.policy import Scope
+from tests.api_addresses import address_of, picture
 from tests.api_client import Program, new_token
 from tests.attempts import everything_in
+from tests.backups import after_jobs
 from tests.conftest import close
 from tests.house import House
 from tests.postgres import empty_house, move_in
@@ -228,3 +231,55 @@ def test_two_servers_of_one_house_make_one_thing(postgres_url: str, tmp_path: Pa
     assert links(one) == 1
     close(one)
     close(two)
+
+
+SENT_TWICE: dict[str, dict[str, Any]] = {
+    "api.create_channel": {"json": {"name": "Another room"}},
+    "api.create_bot": {"json": {"bot": {"name": "Lights"}}},
+    "api.regenerate_secret": {},
+    "api.reset": {"json": {}},
+    "api.create_backup": {},
+    "api.start_lockdown": {"json": {"kind": "users", "dry_run": True}},
+    "api.start_conversation": {"json": {"username": "cleo"}},
+    "api.write_direct": {"json": {"message": "hi"}},
+    "api.write_to_user": {"json": {"message": "hi"}},
+    "api.post_message": {"json": {"message": "hi"}},
+    "api.post_to_channel": {"json": {"message": "hi"}},
+    "api.post_media": {},
+}
+"""Whatever makes something that would be there twice."""
+
+
+def test_whatever_else_is_sent_by_post_may_be_done_twice_without_harm() -> None:
+    others = {name for name, found in ENDPOINTS.items() if found.method == "POST"} - set(SENT_TWICE)
+    assert others == {
+        *("api.sign_in", "api.sign_up", "api.webhook"),  # Without a token there is nobody's key.
+        *("api.lock", "api.unlock", "api.activate_bot", "api.deactivate_bot"),
+        *("api.join_channel", "api.leave_channel_by_post", "api.mark_as_read", "api.answer"),
+        *("api.verify_backup", "api.test_restore_backup"),
+    }
+
+
+@pytest.mark.parametrize("endpoint", sorted(SENT_TWICE))
+def test_everything_that_makes_something_makes_it_once_under_one_key(house: House, endpoint: str) -> None:
+    program = Program(house, new_token(house, "ada", *Scope)[1])
+    path, headers = address_of(house, ENDPOINTS[endpoint].path, author="ada", owner="ada")
+
+    def send() -> Any:
+        sent = SENT_TWICE[endpoint] or (picture() if endpoint == "api.post_media" else {"json": {}})
+        return program.post(path, headers={**headers, "Idempotency-Key": KEY}, **sent)
+
+    first = send()
+    after_jobs(house)
+    before = counted(house)
+    again = send()
+    after_jobs(house)
+    assert first.status_code in (200, 201, 202), first.text
+    assert (again.status_code, again.json) == (first.status_code, first.json)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert counted(house) == before
+
+
+def counted(house: House) -> dict[str, int]:
+    """Return how many rows each table has, but those that count what is read."""
+    return {name: len(rows) for name, rows in everything_in(house).items() if name != "api_reads"}

@@ -97,6 +97,8 @@ def hand_in(device: Talker, room: int, name: str, data: bytes) -> Any:
     [
         ("/rooms/1/uploads", 11 * MEBIBYTE),
         ("/rooms/1/files", 101 * MEBIBYTE),
+        ("/api/v1/channels/1/media", 101 * MEBIBYTE),
+        ("/api/v1/channels/1/messages", 101 * MEBIBYTE),
         ("/rooms/1/messages", 2 * MEBIBYTE),
         ("/me/profile", 2 * MEBIBYTE),
     ],

@@ -35,11 +35,18 @@ ADDRESS = "/socket.io/?EIO=4&transport=websocket"
 PASSED = 200
 
 
-def knock(client, *, method="GET", without=(), base_url=ORIGIN, **headers):
+def knock(client, *, method="GET", without=(), base_url=ORIGIN, address=ADDRESS, **headers):
     given_headers = {**HANDSHAKE, **{name.replace("_", "-"): text for name, text in headers.items() if text}}
     for name in without:
         del given_headers[name]
-    return client.open(ADDRESS, base_url=base_url, method=method, headers=given_headers).status_code
+    return client.open(address, base_url=base_url, method=method, headers=given_headers).status_code
+
+
+@pytest.mark.parametrize("name", ["token", "access_token", "auth", "authorization", "api_key"])
+def test_a_token_in_the_address_opens_nothing(client, name):
+    assert knock(client, authorization=f"Bearer {TOKEN}") == PASSED, "guard"
+    assert knock(client, address=f"{ADDRESS}&{name}={TOKEN}") == 401
+    assert knock(client, address=f"{ADDRESS}&{name}=Bearer+{TOKEN}") == 401
 
 
 @pytest.fixture

@@ -146,6 +146,43 @@ COMMITS = [
             ],
         ),
         (
+            "issue_comment",
+            {
+                "action": "created",
+                "repository": REPOSITORY,
+                "sender": {"login": "cleo"},
+                "issue": {"number": 7, "title": "Door *sticks*"},
+                "comment": {"body": "Oil it, @ben", "html_url": "https://github.example/ada/greenhouse/7"},
+            },
+            [
+                r"**ada/greenhouse** cleo wrote about #7: Door \*sticks\*",
+                "Oil it, @\u2060ben",
+                "https://github.example/ada/greenhouse/7",
+            ],
+        ),
+        (
+            "",
+            {
+                "title": "[Alerting] Greenhouse",
+                "ruleName": "Greenhouse",
+                "state": "alerting",
+                "message": "Too *cold* for @ben",
+                "evalMatches": [{"metric": "north", "value": 3.5, "tags": None}],
+                "ruleUrl": "https://grafana.home.example/d/1",
+            },
+            [
+                r"🔴 **\[Alerting\] Greenhouse**",
+                "Too \\*cold\\* for @\u2060ben",
+                "north: 3.5",
+                "https://grafana.home.example/d/1",
+            ],
+        ),
+        (
+            "",
+            {"ruleName": "Greenhouse", "state": "ok", "message": "", "evalMatches": 5},
+            ["🟢 **Greenhouse**"],
+        ),
+        (
             "",
             {"title": "Mower", "text": "is stuck", "battery": 12, "ok": False},
             ["**Mower**", "is stuck", "battery: 12", "ok: no"],

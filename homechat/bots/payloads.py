@@ -32,9 +32,14 @@ def readable(sent: Json, *, event: str = "") -> str:
 
     event: what GitHub says in a header that it is.
     """
-    told = _alerts(sent) if isinstance(sent.get("alerts"), list) else _github(sent, event)
+    told = _alerts(sent) if is_alert(sent) else _github(sent, event)
     lines = _first(told) or _first(_anything(sent))
     return "\n".join([*lines[:LINES_MAX], "…"] if len(lines) > LINES_MAX else lines)
+
+
+def is_alert(sent: Json) -> bool:
+    """Whether it comes from Alertmanager or Grafana, whose older versions told of one rule at a time."""
+    return isinstance(sent.get("alerts"), list) or {"ruleName", "state"} <= sent.keys()
 
 
 def plain(text: object, limit: int = LINE_CHARACTERS) -> str:
@@ -69,11 +74,15 @@ def _guarded(text: str) -> str:
 
 def _alerts(sent: Json) -> Iterator[str]:
     state = str(sent.get("status") or sent.get("state") or "")
-    title = plain(sent.get("title")) or plain(_label(sent.get("commonLabels"), "alertname"))
-    yield f"{SIGNS.get(state.lower(), '🔔')} **{title or 'Alert'}**"
-    for alert in sent["alerts"]:
-        if isinstance(alert, dict):
-            yield _alert(alert)
+    named = (sent.get("title"), _label(sent.get("commonLabels"), "alertname"), sent.get("ruleName"))
+    title = next((line for line in map(plain, named) if line), "Alert")
+    yield f"{SIGNS.get(state.lower(), '🔔')} **{title}**"
+    alerts = sent.get("alerts")
+    if isinstance(alerts, list):
+        yield from (_alert(alert) for alert in alerts if isinstance(alert, dict))
+    else:
+        yield plain(sent.get("message"))
+        yield from _measured(sent.get("evalMatches"))
     for key in ("externalURL", "ruleUrl"):
         if link := _link(sent.get(key)):
             yield link
@@ -90,6 +99,12 @@ def _alert(alert: Json) -> str:
     line = ": ".join(word for word in words if word)
     place = f" ({plain(where, 80)})" if where else ""
     return f"{SIGNS.get(state.lower(), '🔔')} {line or plain(state) or 'alert'}{place}"
+
+
+def _measured(matches: object) -> Iterator[str]:
+    for match in matches if isinstance(matches, list) else ():
+        if isinstance(match, dict):
+            yield plain(f"{_words(match.get('metric'))}: {_words(match.get('value'))}", 120)
 
 
 def _label(labels: object, name: str) -> str:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from flask_babel import lazy_gettext
 from marshmallow import fields, validate
+from marshmallow.exceptions import SCHEMA
 
 from homechat import clock
 from homechat.doors.forms import is_unstorable
@@ -142,10 +143,12 @@ class MomentOrText(MomentInAddress):
 
 
 def flat(messages: Any) -> dict[str, str]:
-    """Return marshmallow's complaints with one sentence for each field."""
-    if not isinstance(messages, dict):
-        return {}
-    return {str(name): _first_sentence(why) for name, why in messages.items()}
+    """Return marshmallow's complaints with one sentence for each field; of an object in an object, for each of its."""
+    found: dict[str, str] = {}
+    for name, why in messages.items() if isinstance(messages, dict) else ():
+        is_object = isinstance(why, dict) and all(isinstance(key, str) and key != SCHEMA for key in why)
+        found |= flat(why) if is_object else {str(name): _first_sentence(why)}
+    return found
 
 
 def _first_sentence(why: Any) -> str:
