@@ -60,12 +60,17 @@ def backup(house: House, *, age: timedelta, **known: Any) -> None:
     backups.file_of(house.data_dir, made.id).write_bytes(b"x")
 
 
+def trial_done(age: timedelta = timedelta()) -> backups.Trial:
+    return backups.Trial(clock.as_iso(clock.now() - age), backups.Status.DONE)
+
+
 @pytest.fixture
 def in_order(house: House) -> House:
     """A house in which somebody has done all that is to be done."""
     house.act(audit.check, house.actor("ada"))
     house.app.extensions[DUTIES_DONE] = clock.now()
-    backup(house, age=timedelta(hours=5), status=backups.Status.DONE)
+    trial = trial_done(timedelta(hours=4))
+    backup(house, age=timedelta(hours=5), status=backups.Status.DONE, test_restore=trial)
     return house
 
 
@@ -81,7 +86,9 @@ def test_in_a_house_in_good_order_all_is_well_but_what_there_is_not_yet(in_order
         expected["permissions"] = Status.WARN
     del expected["disk"], found["disk"]  # Of this machine, which may have hardly any room left.
     assert {name: check.status for name, check in found.items()} == expected
-    assert found["backup"].message == "The newest backup is 5 hours old."
+    assert found["backup"].message == (
+        "The newest backup is 5 hours old. One was last restored on trial 4 hours ago."
+    )
     assert found["audit_chain"].message == "Somebody looked 1 hour ago: all of the log is whole."
 
 
@@ -97,10 +104,26 @@ def test_a_backup_is_missed_when_there_is_none_and_after_two_days(house: House) 
     backup(house, age=timedelta(hours=1), status=backups.Status.FAILED, problem="full")
     assert look(house)["backup"] == Check(Status.WARN, "There is no backup yet.")
     backup(house, age=timedelta(days=9), status=backups.Status.DONE)
-    backup(house, age=timedelta(hours=47), status=backups.Status.DONE)
+    backup(house, age=timedelta(hours=47), status=backups.Status.DONE, test_restore=trial_done())
     assert look(house)["backup"].status is Status.PASS
     with clock.moved(timedelta(hours=2)):
-        assert look(house)["backup"] == Check(Status.WARN, "The newest backup is 2 days old.")
+        found = look(house)["backup"]
+        assert (found.status, found.message.partition(".")[0]) == (
+            Status.WARN,
+            "The newest backup is 2 days old",
+        )
+
+
+def test_a_backup_that_nobody_ever_restored_is_told_of_and_so_is_a_trial_long_ago(house: House) -> None:
+    backup(house, age=timedelta(hours=1), status=backups.Status.DONE)
+    assert look(house)["backup"] == Check(
+        Status.WARN, "The newest backup is 1 hour old. None has been restored on trial yet."
+    )
+    backup(
+        house, age=timedelta(days=32), status=backups.Status.DONE, test_restore=trial_done(timedelta(days=32))
+    )
+    assert look(house)["backup"].status is Status.WARN
+    assert look(house)["backup"].message.endswith("One was last restored on trial 1 month ago.")
 
 
 def test_a_backup_that_could_not_be_restored_on_trial_is_told_of(house: House) -> None:

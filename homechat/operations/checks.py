@@ -34,6 +34,7 @@ AUDIT_NEWEST = 100
 AUDIT_LOOK_EVERY = timedelta(days=31)
 DUTIES_LATE = timedelta(hours=3)
 BACKUP_OVERDUE = timedelta(hours=48)
+TRIAL_OVERDUE = timedelta(days=31)
 DUTIES_DONE = "homechat_duties_done"
 
 
@@ -105,15 +106,22 @@ def _memory(settings: Settings) -> Check:
 
 
 def _backup(settings: Settings) -> Check:
-    """How old the newest whole backup is, and whether the last that was restored on trial could be."""
+    """How old the newest whole backup is, and when one was last restored on trial, and whether it could be."""
     made, tried = backups.last_made(settings.data_dir), backups.last_proven(settings.data_dir)
     if made is None:
         return Check(Status.WARN, _("There is no backup yet."))
-    if tried is not None and tried.test_restore and tried.test_restore.status is backups.Status.FAILED:
+    trial = tried.test_restore if tried is not None else None
+    if trial is not None and trial.status is backups.Status.FAILED:
         return Check(Status.FAIL, _("The last backup that was restored on trial could not be."))
     age = clock.now() - clock.from_iso(made.created_at)
-    message = _("The newest backup is %(age)s old.", age=format_timedelta(age, granularity="hour"))
-    return Check(Status.WARN if age > BACKUP_OVERDUE else Status.PASS, message)
+    newest = _("The newest backup is %(age)s old.", age=format_timedelta(age, granularity="hour"))
+    if trial is None:
+        proof = _("None has been restored on trial yet.")
+        return Check(Status.WARN, f"{newest} {proof}")
+    tried_at = clock.from_iso(trial.at)
+    proof = _("One was last restored on trial %(ago)s.", ago=_ago(tried_at))
+    is_overdue = age > BACKUP_OVERDUE or clock.now() - tried_at > TRIAL_OVERDUE
+    return Check(Status.WARN if is_overdue else Status.PASS, f"{newest} {proof}")
 
 
 def _audit_chain(settings: Settings) -> Check:
