@@ -17,7 +17,7 @@ from homechat.accounts.actions import NewPerson
 from homechat.accounts.models import User
 from homechat.actor import Actor, Role
 from homechat.audit import Action, AuditLog
-from homechat.doors.bearers import API_PREFIX
+from homechat.config import API_PREFIX
 from homechat.errors import HomeChatError, NotFound
 from homechat.household.founding import found_house, new_setup_token
 from homechat.household.invitations import invite

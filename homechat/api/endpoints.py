@@ -24,8 +24,8 @@ from homechat.actor import Actor, Door
 from homechat.api import cross_origin, idempotency
 from homechat.api.replies import reply_of, unless_known
 from homechat.api.shapes import Shape
+from homechat.config import API_PREFIX
 from homechat.doors.bearers import (
-    API_PREFIX,
     is_for_the_api,
     refuse_in_lockdown,
     require_scope,

@@ -18,7 +18,7 @@ from homechat.actor import Actor
 from homechat.api.endpoints import ENDPOINTS, FORM_WITH_FILES, READING, Endpoint, Json, Who, endpoint
 from homechat.api.idempotency import HEADER, KEY_CHARACTERS_MAX, REPLAYED
 from homechat.api.shapes import Error, Shape
-from homechat.doors.bearers import API_PREFIX
+from homechat.config import API_PREFIX
 from homechat.doors.shapes import Text
 from homechat.operations.health import app_version
 from homechat.security.policy import Scope

@@ -6,7 +6,6 @@ from flask import Blueprint, render_template, request
 
 from homechat.api.openapi import REFUSALS, document
 from homechat.api.reference import groups_of
-from homechat.doors.bearers import API_PREFIX
 from homechat.doors.people import settings
 
 blueprint = Blueprint("reference", __name__)
@@ -19,5 +18,5 @@ def index() -> str:
         "api/reference.html",
         groups=groups_of(whole, origin=settings().origin),
         refusals=REFUSALS,
-        base_url=settings().origin + request.script_root + API_PREFIX,
+        base_url=settings().api_url,
     )

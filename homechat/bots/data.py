@@ -59,7 +59,7 @@ def status_data(bot: Bot) -> Json:
 def webhook_url(bot: Bot) -> str:
     """Return the address at which a bot takes calls."""
     settings: Settings = current_app.extensions["homechat_settings"]
-    return f"{settings.public_url}/api/v1/webhooks/{bot.webhook_id}"
+    return f"{settings.api_url}/webhooks/{bot.webhook_id}"
 
 
 def _last_data(row: WebhookDelivery) -> Json:

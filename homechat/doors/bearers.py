@@ -7,10 +7,10 @@ from flask_babel import gettext as _
 
 from homechat import lockdown
 from homechat.actor import Actor
+from homechat.config import API_PREFIX
 from homechat.errors import ScopeNeeded
 from homechat.security.policy import Scope, has_scope
 
-API_PREFIX = "/api/v1"
 _SCHEME = "bearer "
 
 

@@ -48,7 +48,7 @@ def link_to(app: Flask, endpoint: str, *, token: str) -> str:
     settings: Settings = app.extensions["homechat_settings"]
     with app.test_request_context(base_url=settings.origin):
         path = url_for(endpoint, token=token)
-    return f"{settings.origin}{settings.path_prefix}{path}"
+    return f"{settings.public_url}{path}"
 
 
 def _begin() -> list[str]:

@@ -16,6 +16,7 @@ from homechat.accounts import sessions
 from homechat.accounts.models import LoginSession
 from homechat.accounts.sign_in import sign_in
 from homechat.actor import Actor, Door, Role
+from homechat.config import API_PREFIX
 from homechat.database import db
 from homechat.doors.events import Sender, dispatch
 from homechat.errors import LockedDown, NotFound
@@ -36,7 +37,7 @@ from homechat.security.tokens import new_token
 
 A_PAGE = "/rooms"
 AN_EVENT = "room:list"
-A_TOKENS_PAGE = "/api/v1/me"
+A_TOKENS_PAGE = f"{API_PREFIX}/me"
 OK, LOCKED = 200, 423
 
 

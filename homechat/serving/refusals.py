@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from homechat.doors.bearers import API_PREFIX
+from homechat.config import API_PREFIX
 from homechat.doors.replies import CODES
 
 if TYPE_CHECKING:
@@ -19,9 +19,8 @@ def refuse(
     environ: "WSGIEnvironment", start_response: "StartResponse", status: int, sentence: str
 ) -> Iterable[bytes]:
     """Refuse in a sentence. It is English: who is in front of Flask does not know yet who asks."""
-    is_for_the_api = (
-        f"{API_PREFIX}/" in f"{environ.get('PATH_INFO', '')}/"
-    )  # The house may live below a path.
+    # The house may live below a path.
+    is_for_the_api = f"{API_PREFIX}/" in f"{environ.get('PATH_INFO', '')}/"
     if is_for_the_api:
         media_type, body = "application/json", json.dumps({"error": sentence, "code": CODES[status]})
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO
@@ -9,13 +10,16 @@ from typing import IO
 from flask import Flask, Request, current_app, request
 from flask_babel import gettext as _
 
-from homechat.config import Settings
+from homechat.config import API_PREFIX, Settings
 from homechat.errors import Invalid
 from homechat.offload import in_native_thread
 from homechat.uploads.actions import FILES_MAX
 
 FOLDER = "homechat.files_folder"
 """Where in the environment it says in which folder large parts may lie; set by whoever lets a large body in."""
+ONE_FILE = re.compile(r"/rooms/\d+/uploads")
+MANY_FILES = re.compile(rf"/rooms/\d+/files|{API_PREFIX}/channels/\d+/(media|messages)")
+"""Where forms with files go. Whoever lets bodies in asks, before there is a request that Flask could route."""
 FIELD = "files"
 IN_MEMORY_BYTES = 65_536
 OTHER_FIELDS_MAX = 20
