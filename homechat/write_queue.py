@@ -42,11 +42,6 @@ class WriteQueue:
         self._stored: deque[_Group] = deque()
         self._telling = threading.Lock()
 
-    @property
-    def is_writing(self) -> bool:
-        """Whether it is somebody's turn."""
-        return self._turn.locked()
-
     @contextmanager
     def turn(
         self, begin: Callable[[], Connection], callbacks: list[Callback], *, waits: bool

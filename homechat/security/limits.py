@@ -128,11 +128,6 @@ def spend(budget: Budget, *key_parts: object) -> None:
         raise
 
 
-def remaining(budget: Budget, *key_parts: object) -> int:
-    """Return how often they may still do it right now."""
-    return _budgets().remaining(budget, *key_parts)
-
-
 def standing(budget: Budget, *key_parts: object) -> Standing:
     """Return how much of `budget` they have, and have left."""
     return _budgets().standing(budget, *key_parts)
@@ -171,10 +166,6 @@ class Budgets:
         free_at = self._windows.get_window_stats(rate, *key).reset_time
         seconds = max(1, ceil(free_at - clock.now().timestamp()))
         raise TooMany(f"{budget.reason} {_wait(seconds)}", retry_after=seconds)
-
-    def remaining(self, budget: Budget, *key_parts: object) -> int:
-        """Return how often they may still do it right now."""
-        return self._windows.get_window_stats(self._rates[budget], *_key(budget, key_parts)).remaining
 
     def standing(self, budget: Budget, *key_parts: object) -> Standing:
         """Return how much of `budget` they have, and have left."""
