@@ -7,7 +7,6 @@ import hmac
 import secrets
 
 import sqlalchemy as sa
-from flask import current_app
 from flask_babel import gettext as _
 
 from homechat import audit, settings
@@ -26,9 +25,9 @@ from homechat.accounts.models import User
 from homechat.accounts.passkey_answers import Question, own_challenge
 from homechat.accounts.proof_models import Challenge, Passkey, Purpose, TotpSecret
 from homechat.actor import Actor, Role
-from homechat.config import Settings
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Forbidden, Invalid, NotFound
+from homechat.extensions import current_settings
 from homechat.security import limits
 from homechat.text import one_line
 
@@ -196,7 +195,7 @@ def _handle(user_id: int) -> bytes:
     """Return by what authenticators know a person: always the same, so that a second passkey in the same place takes
     the first one's; and telling nothing, because they show it to whoever holds them.
     """
-    configured: Settings = current_app.extensions["homechat_settings"]
+    configured = current_settings()
     return hmac.digest(configured.secret_key.encode(), f"passkeys of user {user_id}".encode(), hashlib.sha256)
 
 

@@ -31,10 +31,11 @@ from homechat.doors.bearers import (
     require_scope,
     token_of_request,
 )
-from homechat.doors.people import client_address, client_user_agent, settings
+from homechat.doors.people import client_address, client_user_agent
 from homechat.doors.replies import answer_as_json
 from homechat.doors.shapes import flat
 from homechat.errors import Forbidden, Invalid, Malformed, NotFound, Unauthenticated
+from homechat.extensions import current_settings, settings_of
 from homechat.security import limits
 from homechat.security.policy import Scope
 
@@ -163,7 +164,7 @@ def guard(app: Flask) -> None:
 
     Before anything else looks at the request: refusals are JSON from here on.
     """
-    cross_origin.let_pages_in(app, app.extensions["homechat_settings"])
+    cross_origin.let_pages_in(app, settings_of(app))
     app.before_request(_check_caller)
     app.after_request(_tell_budget)
 
@@ -220,7 +221,7 @@ def _refuse_stranger(*, has_token: bool) -> NoReturn:
 
 def _refuse_plain_http(row: ApiToken | None, found: Endpoint | None) -> None:
     """Refuse what others on the way could read: a token that came like this, or a password, is known to them now."""
-    if not settings().is_https or request.is_secure:
+    if not current_settings().is_https or request.is_secure:
         return
     if row is not None:
         why = "plain http"

@@ -20,6 +20,7 @@ from homechat.config import API_PREFIX
 from homechat.database import db
 from homechat.doors.events import Sender, dispatch
 from homechat.errors import LockedDown, NotFound
+from homechat.extensions import settings_of
 from homechat.lockdown import Kind
 from homechat.operations import lockdown as actions
 from homechat.operations.drill_house import (
@@ -29,7 +30,6 @@ from homechat.operations.drill_house import (
     everything,
     renewed,
     restore_devices,
-    settings_of,
     within,
 )
 from homechat.realtime.live_sockets import LiveSocket, live_sockets
