@@ -21,7 +21,7 @@ from homechat.accounts.bearers import has_ended
 from homechat.accounts.models import Device, User
 from homechat.accounts.token_models import ApiToken, TokenKind
 from homechat.actor import Actor, Role
-from homechat.database import db, transaction
+from homechat.database import db, row_of, transaction
 from homechat.errors import Conflict, Forbidden, Invalid, NotFound
 from homechat.realtime import revocation
 from homechat.security import limits
@@ -264,7 +264,7 @@ def _own(actor: Actor, token_id: int, *, may_manage: bool = False) -> ApiToken:
 
     may_manage: anybody's for who manages tokens, too. Raises NotFound.
     """
-    row = db.session.get(ApiToken, token_id) if 0 < token_id < 2**63 else None
+    row = row_of(ApiToken, token_id)
     manages = actor.is_trusted_operator or (may_manage and may_in_house(actor, HouseRight.MANAGE_TOKENS))
     has_it = row is not None and (manages or row.created_by_id == actor.user_id)
     if row is None or not has_it or has_ended(row, clock.now()):
