@@ -13,6 +13,7 @@ from marshmallow import fields, validate
 
 from homechat import clock
 from homechat.doors.forms import is_unstorable
+from homechat.text import is_number
 
 STORABLE_NUMBER_MAX = 2**63 - 1
 T = TypeVar("T")
@@ -71,7 +72,7 @@ class NumberInAddress(fields.Integer):
         super().__init__(validate=validate.Range(min=at_least, max=STORABLE_NUMBER_MAX), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19):
+        if not (isinstance(value, str) and is_number(value)):
             raise self.make_error("invalid")
         return super()._deserialize(value, attr, data, **kwargs)
 
@@ -80,7 +81,7 @@ class NumberOrDigits(Number):
     """A whole number, in digits too: many a program can fill in nothing but text."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
+        if isinstance(value, str) and is_number(value):
             value = int(value)
         return super()._deserialize(value, attr, data, **kwargs)
 
