@@ -6,8 +6,6 @@ that, and a slow hash would cost its time at every request.
 
 from __future__ import annotations
 
-import secrets
-import string
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -16,7 +14,7 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import aliased
 
 from homechat import audit, clock
-from homechat.accounts import step_up
+from homechat.accounts import step_up, token_spelling
 from homechat.accounts.bearers import has_ended
 from homechat.accounts.models import Device, User
 from homechat.accounts.token_models import ApiToken, TokenKind
@@ -30,11 +28,9 @@ from homechat.security.tokens import digest_of, new_token
 from homechat.text import one_line
 
 NAME_MAX_CHARACTERS = 60
-PREFIX_CHARACTERS = 8
 OVERLAP_HOURS = 24
 OVERLAP_MAX_HOURS = 168
 APPS_MAX = 50
-_PREFIX_ALPHABET = string.ascii_lowercase + string.digits
 
 
 def issue(
@@ -75,7 +71,7 @@ def issue(
         audit.record(
             actor, audit.Action.API_TOKEN_CREATED, subject=f"token:{row.id}", about=owner.id, detail=detail
         )
-    return row, f"hc_{row.prefix}_{secret}"
+    return row, token_spelling.spelled(row.prefix, secret)
 
 
 def family_of(token_id: int) -> list[int]:
@@ -306,6 +302,6 @@ def _end(row: ApiToken) -> None:
 
 def _free_prefix() -> str:
     while True:
-        prefix = "".join(secrets.choice(_PREFIX_ALPHABET) for _place in range(PREFIX_CHARACTERS))
+        prefix = token_spelling.new_prefix()
         if db.session.scalar(sa.select(ApiToken.id).where(ApiToken.prefix == prefix)) is None:
             return prefix
