@@ -112,7 +112,7 @@ def change_password(actor: Actor, *, current: str, new: str) -> str:
     try:
         check_new_password(new, user.username)
     except Invalid as error:
-        raise Invalid(error.message, fields={"password": error.message}) from error
+        raise Invalid.at("password", error.message) from error
     password_hash = passwords.hash_password(new)
     with transaction() as session:
         user = session.get_one(User, user.id)
@@ -176,5 +176,4 @@ def check_new_password(password: str, username: str, *, house_name: str = "") ->
 
 
 def _taken() -> Conflict:
-    sentence = _("That name is taken. Try another one.")
-    return Conflict(sentence, fields={"username": sentence})
+    return Conflict.at("username", _("That name is taken. Try another one."))

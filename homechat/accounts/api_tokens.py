@@ -104,8 +104,9 @@ def rotate(actor: Actor, token_id: int, *, overlap_hours: int = OVERLAP_HOURS) -
     step_up.require(actor)
     check_may_make(actor)
     if not 0 <= overlap_hours <= OVERLAP_MAX_HOURS:
-        sentence = _("Choose between 0 and %(number)d hours.", number=OVERLAP_MAX_HOURS)
-        raise Invalid(sentence, fields={"overlap_hours": sentence})
+        raise Invalid.at(
+            "overlap_hours", _("Choose between 0 and %(number)d hours.", number=OVERLAP_MAX_HOURS)
+        )
     spend_one(actor)
     with transaction():
         old = _own(actor, token_id)

@@ -103,9 +103,11 @@ def rename(actor: Actor, passkey_id: int, name: str) -> None:
     """Call one of the actor's passkeys `name`. Raises NotFound for anybody else's, Invalid."""
     name = one_line(name)
     if not name:
-        raise _wrong_name(_("Please give it a name."))
+        raise Invalid.at("passkey_name", _("Please give it a name."))
     if len(name) > PASSKEY_NAME_MAX_CHARACTERS:
-        raise _wrong_name(_("Keep the name to %(number)d characters.", number=PASSKEY_NAME_MAX_CHARACTERS))
+        raise Invalid.at(
+            "passkey_name", _("Keep the name to %(number)d characters.", number=PASSKEY_NAME_MAX_CHARACTERS)
+        )
     with transaction() as session:
         _own(actor, passkey_id).name = name
         session.flush()
@@ -215,7 +217,3 @@ def _has_other_factor(passkey: Passkey) -> bool:
 def _require_off(user: User) -> None:
     if user.two_factor_since is not None:
         raise Conflict(_("The second step is on already."))
-
-
-def _wrong_name(sentence: str) -> Invalid:
-    return Invalid(sentence, fields={"passkey_name": sentence})

@@ -206,8 +206,7 @@ def _bot_page(
 def _wanted() -> Wanted:
     kind = form_text("bot_type") or BotType.WEBHOOK.value
     if kind not in [*BotType]:
-        sentence = _("Choose what it does.")
-        raise Invalid(sentence, fields={"bot_type": sentence})
+        raise Invalid.at("bot_type", _("Choose what it does."))
     return Wanted(
         name=form_text("name"),
         bot_type=BotType(kind),

@@ -131,5 +131,4 @@ def _role() -> Role:
     try:
         return Role(form_text("role"))
     except ValueError as error:
-        sentence = _("Choose one of the roles.")
-        raise Invalid(sentence, fields={"role": sentence}) from error
+        raise Invalid.at("role", _("Choose one of the roles.")) from error

@@ -114,8 +114,7 @@ def sign_up(actor: Actor, data: Json) -> tuple[Json, int]:
     new = NewPerson(data["username"], data["display_name"], data["password"])
     try:
         if data["password"] != data["password_confirmation"]:
-            sentence = _("The two passwords differ.")
-            raise Invalid(sentence, fields={"password_confirmation": sentence})
+            raise Invalid.at("password_confirmation", _("The two passwords differ."))
         joined = join_house(actor, new, invitation=data["invite"] or None, let_in=open_app)
     except NotFound as error:
         raise Forbidden(error.message) from error

@@ -189,8 +189,7 @@ def _refuse_too_many(owner: User) -> None:
 def _put_in(actor: Actor, user: User, owner_id: int, wanted: Wanted, sealed: str) -> Bot:
     webhook_id = wanted.webhook_id or new_token()
     if db.session.scalar(sa.select(Bot.id).where(Bot.webhook_id == webhook_id)) is not None:
-        sentence = _("Another bot has this webhook id.")
-        raise Conflict(sentence, fields={"webhook_id": sentence})
+        raise Conflict.at("webhook_id", _("Another bot has this webhook id."))
     bot = Bot(
         user=user,
         owner_id=owner_id,

@@ -123,12 +123,10 @@ def _rooms(owner: User, room_ids: Sequence[int]) -> list[int]:
     """Return these rooms once each. Raises Invalid unless the owner may know of all of them."""
     ids = sorted(set(room_ids))
     if not ids or len(ids) > ROOMS_MAX:
-        sentence = _("Choose 1 to %(number)d rooms.", number=ROOMS_MAX)
-        raise Invalid(sentence, fields={"room_ids": sentence})
+        raise Invalid.at("room_ids", _("Choose 1 to %(number)d rooms.", number=ROOMS_MAX))
     maker = Actor.system().acting_as(owner.id, Role(owner.role))
     for room_id in ids:
         found = look_up_room(maker, room_id)
         if found is None or RoomRight.SEE not in found.rights:
-            sentence = _("One of these rooms is not there.")
-            raise Invalid(sentence, fields={"room_ids": sentence})
+            raise Invalid.at("room_ids", _("One of these rooms is not there."))
     return ids
