@@ -27,4 +27,4 @@ def checked_body(body: str, *, may_be_blank: bool = False) -> str:
         )
     else:
         return cleaned
-    raise Invalid(sentence, fields={"body": sentence})
+    raise Invalid.at("body", sentence)
