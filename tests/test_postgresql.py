@@ -103,7 +103,7 @@ def test_pages_work(house: House) -> None:
     assert made.status_code == 302
     taken = house.client("cleo").post("/rooms/new", {"name": "kitchen"})
     assert taken.status_code == 409
-    assert "A room of that name is already here." in taken.text
+    assert "There is already a room of that name." in taken.text
     for path in (
         made.location,
         f"{made.location}/details",

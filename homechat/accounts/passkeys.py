@@ -164,7 +164,7 @@ def add(actor: Actor, user: User, made: NewPasskey) -> Passkey:
     if db.session.scalar(known) is not None:
         raise Conflict(_("This passkey is known already."))
     if len(passkeys_of(user.id)) >= PASSKEYS_MAX:
-        raise Conflict(_("Those are a lot of passkeys. Please remove one first."))
+        raise Conflict(_("That is a lot of passkeys. Please remove one first."))
     passkey = Passkey(
         user_id=user.id,
         credential_id=made.credential.id,

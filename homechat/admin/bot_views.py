@@ -291,6 +291,6 @@ def _problem_words() -> dict[str, str]:
         "switched_off": _("The bot was switched off."),
         "deleted": _("The message was deleted."),
         "queue_full": _("Too much was waiting for this bot already."),
-        "unsigned": _("The bot's secret cannot be read here. Make it a new one."),
+        "unsigned": _("The bot's secret cannot be read here. Give it a new one."),
         "left": _("The bot is not in the room any more."),
     }

@@ -282,7 +282,7 @@ def _json() -> Json:
         sent = json.loads(request.get_data().decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         # ValueError: no UTF-8, no JSON, or a number of 5,000 digits.
-        raise Malformed(_("That is no JSON.")) from error
+        raise Malformed(_("That isn't JSON.")) from error
     if not isinstance(sent, dict):
         raise Invalid(_("Please send one JSON object."))
     return sent

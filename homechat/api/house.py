@@ -68,7 +68,7 @@ class Health(Shape):
 
 
 class ServerInfo(Shape):
-    """What may be known before one has signed in. tls: whether it is on https."""
+    """What may be known before anybody has signed in. tls: whether it is on https."""
 
     name = Text()
     service = Text()

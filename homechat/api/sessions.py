@@ -1,4 +1,4 @@
-"""Signing in and out without a browser, and who one is."""
+"""Signing in and out without a browser, and who you are."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def sign_out(actor: Actor, data: Json) -> Json:
 
 @endpoint("GET", "/me", needs=Who.ANY_TOKEN, gives=Me)
 def me(actor: Actor, data: Json) -> Json:
-    """Who one is, and what the token may do."""
+    """Who you are, and what the token may do."""
     user = db.session.get_one(User, actor.person_id)
     person = {**person_as_json(cards_of([user])[0]), "role": user.role}
     return {

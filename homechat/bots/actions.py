@@ -173,7 +173,7 @@ def reseal_secrets() -> int:
 
 def _owner(actor: Actor, owner_id: int | None) -> User:
     if owner_id is not None and not actor.is_trusted_operator:
-        raise Forbidden(_("Bots are made by those whose they are."))
+        raise Forbidden(_("Everybody makes their own bots."))
     owner = db.session.get_one(User, actor.person_id if owner_id is None else owner_id)
     if not owner.is_welcome or not house_right(Role(owner.role), HouseRight.MAKE_BOTS):
         raise Forbidden(_("Bots are for people of the house."))

@@ -47,7 +47,7 @@ def holds(actor: Actor, bot: Bot) -> bool:
 def check_holds(actor: Actor, bot: Bot) -> None:
     """Raise Forbidden unless the actor `holds` the bot."""
     if not holds(actor, bot):
-        raise Forbidden(_("Only whose bot it is can change its address, its room or its secret."))
+        raise Forbidden(_("Only the bot's owner can change its address, its room or its secret."))
 
 
 def bot_of_token(token_id: int, name: str) -> Bot | None:

@@ -134,7 +134,7 @@ def _json(call: Call) -> dict[str, Any]:
             text = parse_qs(text, max_num_fields=10).get("payload", [""])[0]
         sent = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Malformed(_("That is no JSON.")) from error
+        raise Malformed(_("That isn't JSON.")) from error
     if not isinstance(sent, dict):
         raise Invalid(_("Please send one JSON object."))
     return sent
@@ -182,7 +182,7 @@ def _answer(bot: Bot, sent: dict[str, Any], room_id: int) -> str:
         is_on = _("%(name)s is switched on.", name=plain(bot.name))
         return f"{is_on} {here}"
     raise Invalid.at(
-        "command", _("There is no such command. There are: %(commands)s", commands=", ".join(COMMANDS))
+        "command", _("There is no such command. The commands are: %(commands)s", commands=", ".join(COMMANDS))
     )
 
 

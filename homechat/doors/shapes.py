@@ -107,7 +107,7 @@ class NameOrNumber(fields.Field[str | int]):
 class Few(fields.List[Any]):
     """A list of `at_most`. Of a longer one nothing is looked at: a body of a megabyte has room for 300,000 things."""
 
-    default_error_messages = {"too_many": lazy_gettext("Those are too many at once.")}
+    default_error_messages = {"too_many": lazy_gettext("That is too many at once.")}
 
     def __init__(self, of: fields.Field[Any], *, at_most: int, **kwargs: Any) -> None:
         super().__init__(of, validate=validate.Length(max=at_most), **kwargs)

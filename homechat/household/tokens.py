@@ -74,7 +74,7 @@ def scopes_to_give(role: Role, *, as_bot: bool = False) -> list[Scope]:
 
 def _owner(actor: Actor, owner_id: int | None) -> User:
     if owner_id is not None and not actor.is_trusted_operator:
-        raise Forbidden(_("Tokens are made by those whose they are."))
+        raise Forbidden(_("Everybody makes their own tokens."))
     owner = db.session.get_one(User, actor.person_id if owner_id is None else owner_id)
     if not owner.is_welcome or not house_right(Role(owner.role), HouseRight.MAKE_TOKENS):
         raise Forbidden(_("Tokens are for people of the house."))
@@ -108,7 +108,7 @@ def _checked(
     wanted = set(scopes)
     given = [scope for scope in scopes_to_give(Role(owner.role), as_bot=as_bot) if scope.value in wanted]
     if not wanted:
-        fields["scopes"] = _("Tick what it may do, one thing at least.")
+        fields["scopes"] = _("Tick at least one thing that it may do.")
     elif len(given) != len(wanted):
         refused = ", ".join(sorted(wanted.difference(given)))[:100]
         fields["scopes"] = _("This token can't be given: %(scopes)s", scopes=refused)

@@ -60,7 +60,7 @@ def post_files(actor: Actor, letter: Letter, *, room_id: int, files: Sequence[Re
     Raises NotFound for a room that the actor can't see, Invalid where there is no file; as `send_files`.
     """
     if not files:
-        raise Invalid.at("files[]", _("Send one file at least."))
+        raise Invalid.at("files[]", _("Send at least one file."))
     _check(letter, has_files=True)
     _enter(actor, room_id, letter)
     return send_files(

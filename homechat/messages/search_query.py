@@ -41,7 +41,7 @@ def read_query(text: str) -> list[Phrase]:
     phrases = _phrases(text)
     words = [word for phrase in phrases for word in phrase.words]
     if sum(map(len, words)) < QUERY_LETTERS_MIN and not any(map(stands_alone, words)):
-        raise Invalid.at("q", _("Type two letters at least."))
+        raise Invalid.at("q", _("Type at least two letters."))
     phrases = list(dict.fromkeys(phrases))
     if len(phrases) > PHRASES_MAX:
         raise Invalid.at("q", _("That is too long to look for. Try a few words of it."))

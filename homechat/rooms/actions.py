@@ -408,7 +408,7 @@ def _key_of(name: str, kind: RoomKind) -> str | None:
 
 def _name_taken() -> Conflict:
     """Made before anything is written: whose language it speaks cannot be looked up after a failed flush."""
-    return Conflict.at("name", _("A room of that name is already here."))
+    return Conflict.at("name", _("There is already a room of that name."))
 
 
 def _flush_or_raise(session: Session, conflict: Conflict) -> None:

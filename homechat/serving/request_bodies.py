@@ -141,7 +141,7 @@ class WholeBodies:
             left.callback(under_way.give_back, sender, length)
             return None
         if place is Place.TOO_MANY_OF_THEIRS:
-            return 429, "You are sending very much at once. Please try again when some of it has arrived."
+            return 429, "You are sending a lot at once. Please try again when some of it has arrived."
         return 503, "A lot is being sent to this house right now. Please try again in a moment."
 
     def _known_sender(self, environ: "WSGIEnvironment") -> int | None:

@@ -176,7 +176,7 @@ def _check_space(actor: Actor, settings: Settings) -> None:
 def _check_quota(actor: Actor, settings: Settings, size: int) -> None:
     used, most = used_by(actor.answerable_id), settings.upload_quota_bytes
     if used.on_disk_bytes + size > ON_DISK_SHARES * most:
-        raise NoSpace(_("You have deleted a lot today. It makes room tomorrow."))
+        raise NoSpace(_("You have deleted a lot today. That space comes free tomorrow."))
     if used.files >= settings.upload_quota_files or used.byte_size + size > most:
         raise NoSpace(_("You have shared as many files as fit here. Delete messages with large ones first."))
 
