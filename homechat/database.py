@@ -294,9 +294,8 @@ class WaitingConnection(sqlite_driver.Connection):
 def _prepare_connection(connection: Any, record: object) -> None:
     if not isinstance(connection, WaitingConnection):
         return
-    connection.isolation_level = (
-        None  # The driver would begin deferred transactions behind SQLAlchemy's back.
-    )
+    # The driver would begin deferred transactions behind SQLAlchemy's back.
+    connection.isolation_level = None
     for pragma in (
         "busy_timeout=2000",  # For the one moment after a crash when the first to open replays the log.
         "journal_mode=WAL",

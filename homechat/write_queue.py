@@ -162,9 +162,8 @@ class _Group:
         began = time.monotonic()
         try:
             if self.writers and not self._is_sound():
-                raise RuntimeError(
-                    "the database has given up the transaction by itself"
-                )  # COMMIT would say nothing.
+                # COMMIT would say nothing.
+                raise RuntimeError("the database has given up the transaction by itself")
             if self.writers:
                 self.connection.commit()
             else:

@@ -111,9 +111,8 @@ def client_user_agent() -> str:
 
 def load_session_from_cookie() -> SignedIn | None:
     """Return who the session cookie belongs to, or None."""
-    if (
-        is_for_the_api()
-    ):  # Where a page of somebody else's could ride the cookie: there is no form token there.
+    # There, a page of somebody else's could ride the cookie: there is no form token.
+    if is_for_the_api():
         return None
     token = request.cookies.get(current_settings().session_cookie_name)
     row = sessions.find_session(token) if token else None
