@@ -57,9 +57,8 @@ def _filling(server: HomeChat) -> Figure:
 
 
 def _times(server: HomeChat, actor: Actor, q: str, rounds: int) -> list[float]:
-    a_minute_later = timedelta(
-        minutes=next(_minutes)
-    )  # How often somebody may search is not what is measured.
+    # How often somebody may search is not what is measured.
+    a_minute_later = timedelta(minutes=next(_minutes))
     with server.house.app.app_context(), clock.moved(a_minute_later):
         return [_timed(lambda: search(actor, q)) for _ in range(rounds)]
 

@@ -87,9 +87,8 @@ def measure_refusals(server: HomeChat, attempts: int = ATTEMPTS) -> list[Figure]
         for kind, name in kinds.items():
             password = PASSWORD if kind.startswith("locked") else "not the right one"
             took[kind].append(_sign_in(visitor, token, name(number), password, status=401))
-    _set_standing(
-        server, server.names[59], Standing.ACTIVE
-    )  # Whoever is measured next finds everybody at home.
+    # Whoever is measured next finds everybody at home.
+    _set_standing(server, server.names[59], Standing.ACTIVE)
     medians = {kind: median(times) for kind, times in took.items()}
     ratio = max(medians.values()) / min(medians.values())
     return [

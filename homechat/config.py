@@ -20,6 +20,7 @@ from homechat import config_values as values
 from homechat import data_folder, paths, written_keys
 from homechat.config_fields import PREFIX, CannotStartError, ConfigError, checked, env_name, setting, shown
 
+API_PREFIX = "/api/v1"
 CONFIG_FILE = "HOMECHAT_CONFIG_FILE"
 SECRET_KEY_CHARACTERS_MIN = data_folder.KEY_CHARACTERS_MIN
 # Read by compose.yaml and by the tests; a shell may carry them along.
@@ -27,6 +28,7 @@ _READ_BY_OTHERS = ("HOMECHAT_DOMAIN", "HOMECHAT_TEST_")
 
 
 __all__ = [
+    "API_PREFIX",
     "CannotStartError",
     "ConfigError",
     "Settings",
@@ -284,6 +286,11 @@ class Settings:
     def path_prefix(self) -> str:
         """Path of the public address: "" or "/chat"."""
         return urlsplit(self.public_url).path
+
+    @property
+    def api_url(self) -> str:
+        """Where the API is, for the world: every address of it begins so."""
+        return self.public_url + API_PREFIX
 
     @property
     def is_https(self) -> bool:

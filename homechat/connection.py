@@ -21,9 +21,9 @@ from homechat.config import Settings
 from homechat.database import db, on_commit, transaction
 from homechat.doors.bearers import bearer_in
 from homechat.doors.events import Json, Sender, UnderWay, dispatch
-from homechat.doors.people import client_address, client_user_agent, settings
+from homechat.doors.people import client_address, client_user_agent
 from homechat.errors import TooMany, Unavailable
-from homechat.extensions import socketio
+from homechat.extensions import current_settings, socketio
 from homechat.household.joining import how_many_wait
 from homechat.messages import typing
 from homechat.messages.listeners import show_room
@@ -135,7 +135,7 @@ def _say_hello(app: Flask, socket: LiveSocket) -> None:
             contract=CONTRACT_VERSION,
             build=current_app.extensions["homechat_build"],
             person_id=socket.user_id,
-            ping_seconds=settings().ping_seconds,
+            ping_seconds=current_settings().ping_seconds,
         )
         tell(hello, socket.sid)
 
@@ -235,7 +235,7 @@ def _let_in() -> LiveSocket:
     except TooMany as error:
         raise Refused(error.message) from error
     # Remembered before it is let in: whoever takes the session away meanwhile must find it.
-    if not live_sockets().add(socket, at_most=settings().sockets_per_person):
+    if not live_sockets().add(socket, at_most=current_settings().sockets_per_person):
         raise Refused(_("Too many open windows. Close some and try again."))
     _refuse_in_lockdown(socket)
     server = socketio.server
@@ -344,7 +344,7 @@ def _caller_by_token(text: str) -> tuple[LiveSocket, Callable[[], None]]:
 
 def _session_of_this_request() -> LoginSession:
     """Return the device behind the handshake. A cookie needs a named origin, or another site could ride it."""
-    token = request.cookies.get(settings().session_cookie_name)
+    token = request.cookies.get(current_settings().session_cookie_name)
     row = sessions.find_session(token) if token and request.origin else None
     if row is None:
         raise Refused(_("Please sign in first."))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask, current_app, g, has_request_context, request
+from flask import Flask, g, has_request_context, request
 from flask_babel import get_locale
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
@@ -15,7 +15,7 @@ from homechat.accounts.cards import card_of
 from homechat.accounts.ceremonies import passkey_host
 from homechat.accounts.devices import DEVICE_NAME_MAX_CHARACTERS
 from homechat.accounts.passkeys import PASSKEY_NAME_MAX_CHARACTERS
-from homechat.config import Settings
+from homechat.extensions import current_settings
 from homechat.household.founding import HOUSE_NAME_CHARACTERS
 from homechat.household.invitations import INVITATION_MAX_USES, NOTE_MAX_CHARACTERS
 from homechat.locales import LOCALES, direction_of
@@ -75,7 +75,7 @@ def _variables() -> dict[str, Any]:
         "timezone": timezone_of_viewer() or "",
         "house_timezone": _house(settings.HOUSE_TIMEZONE),
         "direction": direction_of(locale),
-        "passkey_host": passkey_host(current_app.extensions["homechat_settings"]),
+        "passkey_host": passkey_host(current_settings()),
         "contract_version": CONTRACT_VERSION,
         "words": words,
         "qr_svg": qr.svg,
@@ -85,7 +85,7 @@ def _variables() -> dict[str, Any]:
 
 def _form_limits() -> dict[str, int]:
     """Return how long, or how many, what people type into forms may be: the numbers that the actions go by."""
-    configured: Settings = current_app.extensions["homechat_settings"]
+    configured = current_settings()
     return {
         "message_max": configured.message_characters,
         "query_max": QUERY_CHARACTERS_MAX,

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
@@ -102,6 +102,7 @@ db = SQLAlchemy(
     },
 )
 
+RowT = TypeVar("RowT", bound=Base)
 
 _queues: WeakKeyDictionary[Engine, WriteQueue] = WeakKeyDictionary()
 _making_queues = threading.Lock()
@@ -182,6 +183,11 @@ def give_back_connection() -> None:
         raise RuntimeError("nothing slow belongs into a transaction()")
     session.info.pop("looked_up", None)
     session.commit()  # Of reading; unlike a rollback it keeps what was loaded.
+
+
+def row_of(model: type[RowT], row_id: int) -> RowT | None:
+    """Return the row of this id, or None; a number that no database could hold is the id of none."""
+    return db.session.get(model, row_id) if 0 < row_id < 2**63 else None
 
 
 def looked_up() -> dict[object, object]:
@@ -288,9 +294,8 @@ class WaitingConnection(sqlite_driver.Connection):
 def _prepare_connection(connection: Any, record: object) -> None:
     if not isinstance(connection, WaitingConnection):
         return
-    connection.isolation_level = (
-        None  # The driver would begin deferred transactions behind SQLAlchemy's back.
-    )
+    # The driver would begin deferred transactions behind SQLAlchemy's back.
+    connection.isolation_level = None
     for pragma in (
         "busy_timeout=2000",  # For the one moment after a crash when the first to open replays the log.
         "journal_mode=WAL",

@@ -1,6 +1,7 @@
 """What can go wrong, in words for the person who reads them; one mapper per door turns these into replies."""
 
 from datetime import datetime
+from typing import Self
 
 
 class HomeChatError(Exception):
@@ -13,6 +14,11 @@ class HomeChatError(Exception):
         super().__init__(message)
         self.message = message
         self.fields = fields or {}
+
+    @classmethod
+    def at(cls, field: str, sentence: str) -> Self:
+        """Return the refusal of one field, which is all that there is to say."""
+        return cls(sentence, fields={field: sentence})
 
     def as_dict(self) -> dict[str, object]:
         """Return the body that JSON replies and socket acks share: `error`, `code` and, where known, `fields`."""

@@ -1,4 +1,4 @@
-"""Short texts that people type: names, room names, notes; and showing what anybody sent, harmlessly."""
+"""Short texts that people type: names, room names, notes, numbers; and showing what anybody sent, harmlessly."""
 
 from __future__ import annotations
 
@@ -33,6 +33,11 @@ def escaped(text: str) -> str:
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in text
     )
+
+
+def is_number(text: str) -> bool:
+    """Whether `text` is a whole number in digits, and small enough for the database."""
+    return text.isascii() and text.isdigit() and len(text) < 19
 
 
 def _is_seen(character: str) -> bool:

@@ -42,11 +42,6 @@ class WriteQueue:
         self._stored: deque[_Group] = deque()
         self._telling = threading.Lock()
 
-    @property
-    def is_writing(self) -> bool:
-        """Whether it is somebody's turn."""
-        return self._turn.locked()
-
     @contextmanager
     def turn(
         self, begin: Callable[[], Connection], callbacks: list[Callback], *, waits: bool
@@ -167,9 +162,8 @@ class _Group:
         began = time.monotonic()
         try:
             if self.writers and not self._is_sound():
-                raise RuntimeError(
-                    "the database has given up the transaction by itself"
-                )  # COMMIT would say nothing.
+                # COMMIT would say nothing.
+                raise RuntimeError("the database has given up the transaction by itself")
             if self.writers:
                 self.connection.commit()
             else:

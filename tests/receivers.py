@@ -145,16 +145,25 @@ def redirect_to(url: str) -> Callable[[BaseHTTPRequestHandler], None]:
     return answer
 
 
-def endless(handler: BaseHTTPRequestHandler) -> None:
-    """Say yes, and go on talking until nobody listens."""
-    handler.send_response(200)
-    handler.end_headers()
-    with_everything = b"x" * 65_536
-    try:
-        while True:
-            handler.wfile.write(with_everything)
-    except OSError:
-        pass
+class Endless:
+    """An answer that says yes, and goes on talking until nobody listens."""
+
+    def __init__(self) -> None:
+        self._written_bytes = 0
+        self._has_ended = threading.Event()
+
+    def __call__(self, handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        with suppress(OSError):
+            while True:
+                self._written_bytes += handler.wfile.write(b"x" * 65_536)
+        self._has_ended.set()
+
+    def written_bytes(self) -> int:
+        """Return how much it said, once nobody listens any more."""
+        assert self._has_ended.wait(WAIT_SECONDS)
+        return self._written_bytes
 
 
 def raw(*lines: bytes, then: bytes = b"") -> Callable[[BaseHTTPRequestHandler], None]:

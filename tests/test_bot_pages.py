@@ -51,7 +51,7 @@ def test_what_does_not_do_is_said_where_it_stands_and_what_was_typed_stays(house
     ada = house.client("ada")
     reply = ada.post("/admin/bots", {"name": "Mower", "callback_url": "ftp://mower.example"})
     assert reply.status_code == 422
-    assert "That is no address that can be called." in reply.text
+    assert "That address can&#39;t be called." in reply.text
     assert 'value="ftp://mower.example"' in reply.text
     number = a_bot(house, "ada")
     reply = ada.post(f"/admin/bots/{number}", {"name": "", "callback_url": "https://hooks.example.org/y"})
@@ -98,7 +98,7 @@ def test_where_somebody_elses_bot_is_called_is_neither_shown_nor_changed_nor_its
     for form in ({"callback_url": "https://ada.example/"}, {"callback_url": ""}, {"default_room_id": ""}):
         refused = ada.post(path, {"name": "Mine", **form})
         assert refused.status_code == 403
-        assert "Only whose bot it is can change its address" in refused.text
+        assert "Only the bot&#39;s owner can change its address" in refused.text
     assert ada.post(f"{path}/secret").status_code == 403
     assert secret_of(house, bot.id) == secret
     with house.rows() as session:

@@ -223,7 +223,7 @@ def test_where_a_bot_is_called_its_room_and_its_secret_are_its_owners(house: Hou
     refused_secret = ada.post(f"{path}/regenerate_secret")
     assert (refused_secret.status_code, refused_secret.json["error"]) == (
         403,
-        "Only whose bot it is can change its address, its room or its secret.",
+        "Only the bot's owner can change its address, its room or its secret.",
     )
     for shown in (ada.get(path).json["bot"], ada.get("/bots").json["bots"][0]):
         assert (shown["callback_url"], shown["default_room_id"]) == ("https://ben.example:8443", None)

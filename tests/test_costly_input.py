@@ -53,7 +53,7 @@ def test_of_a_list_that_is_too_long_nothing_is_looked_at(house: House) -> None:
     reply = ben.post("/messages", {"message": "hi", "actions": [7] * 300_000})
 
     assert reply.status_code == 422
-    assert reply.json["fields"] == {"actions": "Those are too many at once."}
+    assert reply.json["fields"] == {"actions": "That is too many at once."}
 
 
 @pytest.mark.parametrize("length", [10_001, 20_001, 150_000])

@@ -69,9 +69,9 @@ def test_exactly_as_many_as_promised_pass_and_after_the_wait_one_more(
 ) -> None:
     rate = budgets._rates[budget]
     assert PROMISED.get(budget.name, (rate.amount, rate.get_expiry())) == (rate.amount, rate.get_expiry())
-    assert budgets.remaining(budget, ADA) == rate.amount
+    assert budgets.standing(budget, ADA).remaining == rate.amount
     assert spend_all(budgets, budget, ADA) == rate.amount
-    assert budgets.remaining(budget, ADA) == 0
+    assert budgets.standing(budget, ADA).remaining == 0
     seconds = wait_told(budgets, budget, ADA)
     assert rate.get_expiry() - 2 <= seconds <= rate.get_expiry()
     with clock.moved(timedelta(seconds=seconds)):
@@ -228,7 +228,7 @@ def test_a_flood_of_addresses_cannot_fill_the_memory(monkeypatch: pytest.MonkeyP
 def test_a_budget_can_be_given_back(budgets: Budgets) -> None:
     spend_all(budgets, limits.MESSAGES, ADA)
     assert budgets.storage.reset() == 1
-    assert budgets.remaining(limits.MESSAGES, ADA) == 60
+    assert budgets.standing(limits.MESSAGES, ADA).remaining == 60
 
 
 def test_doors_spend_from_the_app_and_flask_limiter_counts_the_same_way(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_doors_spend_from_the_app_and_flask_limiter_counts_the_same_way(tmp_path
     assert isinstance(limiter.storage, HouseholdStorage)
     with app.app_context():
         limits.spend(limits.MESSAGES, ADA)
-        assert limits.remaining(limits.MESSAGES, ADA) == 59
+        assert limits.standing(limits.MESSAGES, ADA).remaining == 59
     replies = [app.test_client().get("/") for _ in range(3)]
     assert [reply.status_code for reply in replies] == [200, 200, 429]
     assert replies[0].headers["X-RateLimit-Limit"] == "2"
@@ -292,12 +292,12 @@ def test_two_servers_share_their_budgets_through_redis(redis: RedisServer, tmp_p
     for _ in range(30):
         one.spend(limits.MESSAGES, ADA)
         other.spend(limits.MESSAGES, ADA)
-    assert other.remaining(limits.MESSAGES, ADA) == 0
+    assert other.standing(limits.MESSAGES, ADA).remaining == 0
     assert 58 <= wait_told(one, limits.MESSAGES, ADA) <= 60
-    assert one.remaining(limits.MESSAGES, BEN) == 60
+    assert one.standing(limits.MESSAGES, BEN).remaining == 60
     assert not one.storage.is_degraded
     assert one.storage.reset() == 1
-    assert other.remaining(limits.MESSAGES, ADA) == 60
+    assert other.standing(limits.MESSAGES, ADA).remaining == 60
 
 
 def test_two_houses_on_one_redis_count_apart(redis: RedisServer, tmp_path: Path) -> None:
@@ -306,7 +306,7 @@ def test_two_houses_on_one_redis_count_apart(redis: RedisServer, tmp_path: Path)
 
     assert spend_all(ours, limits.MESSAGES, ADA) == 60
 
-    assert theirs.remaining(limits.MESSAGES, ADA) == 60
+    assert theirs.standing(limits.MESSAGES, ADA).remaining == 60
 
 
 def test_limits_hold_while_redis_is_away_and_are_shared_again_when_it_is_back(
@@ -327,13 +327,13 @@ def test_limits_hold_while_redis_is_away_and_are_shared_again_when_it_is_back(
         wait_until_shared(one)
         wait_until_shared(other)
         one.spend(limits.MESSAGES, person)
-        assert other.remaining(limits.MESSAGES, person) == 59
+        assert other.standing(limits.MESSAGES, person).remaining == 59
     assert "answers again" in caplog.text
 
 
 def wait_until_shared(budgets: Budgets) -> None:
     for _ in range(100):
-        budgets.remaining(limits.MESSAGES, "nobody")
+        budgets.standing(limits.MESSAGES, "nobody")
         if not budgets.storage.is_degraded:
             return
         time.sleep(0.05)

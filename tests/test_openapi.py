@@ -16,7 +16,7 @@ from homechat.api import shapes
 from homechat.api.endpoints import ENDPOINTS, READING, Who
 from homechat.api.openapi import REFUSALS, address_of
 from homechat.api.shapes import Mismatch, Shape
-from homechat.doors.bearers import API_PREFIX
+from homechat.config import API_PREFIX
 from homechat.doors.events import EVENTS
 from homechat.doors.replies import CODES
 from homechat.doors.shapes import Few, Number, Text, YesOrNo

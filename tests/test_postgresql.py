@@ -17,7 +17,9 @@ from homechat.accounts.actions import NewPerson
 from homechat.accounts.models import User
 from homechat.actor import Actor, Role
 from homechat.audit import Action, AuditLog
-from homechat.doors.bearers import API_PREFIX
+from homechat.bots.models import Bot
+from homechat.config import API_PREFIX
+from homechat.database import row_of
 from homechat.errors import HomeChatError, NotFound
 from homechat.household.founding import found_house, new_setup_token
 from homechat.household.invitations import invite
@@ -101,7 +103,7 @@ def test_pages_work(house: House) -> None:
     assert made.status_code == 302
     taken = house.client("cleo").post("/rooms/new", {"name": "kitchen"})
     assert taken.status_code == 409
-    assert "A room of that name is already here." in taken.text
+    assert "There is already a room of that name." in taken.text
     for path in (
         made.location,
         f"{made.location}/details",
@@ -298,3 +300,10 @@ def test_what_no_database_can_take_is_the_address_of_nothing(house: House) -> No
             else:
                 reply = browser.get(address) if method == "GET" else browser.post(address)
             assert reply.status_code == 404, (method, address)
+
+
+@pytest.mark.parametrize("number", [0, -1, 2**31, 2**63 - 1, 2**63, 2**80])
+def test_a_number_that_no_column_holds_is_the_id_of_none(house: House, number: int) -> None:
+    for model in (User, Room, Message, Bot):
+        assert house.act(row_of, model, number) is None
+    assert house.act(row_of, User, house.id_of("ada")).username == "ada"

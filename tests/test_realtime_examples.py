@@ -9,18 +9,21 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
+import requests
 
 from homechat.accounts import api_tokens
 from homechat.accounts.token_models import ApiToken
 from homechat.actor import Actor
+from homechat.config import API_PREFIX
 from homechat.messages import changes
 from homechat.messages.models import Message
 from tests import js_client, secrets_used
 from tests.api_client import new_token
 from tests.conftest import close
+from tests.devices import wait_until
 from tests.examples import Block, blocks_of, variables_set_by
 from tests.house import House
 from tests.server_process import ServerProcess
@@ -203,6 +206,30 @@ def test_the_program_shows_everything_once_across_stops_and_crashes(
     *before, changed, end, typed = said_in(house, room)
     assert program.shown == [*before, "Cleo: much 509", changed, end, typed]
     assert changed == "Cleo: never mind"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_program_hears_at_once_that_somebody_answered(
+    language: str, house: House, server: ServerProcess, start: Start
+) -> None:
+    room = house.room("ben", "cleo", name="Plans")
+    asking, answering = token_of(house, "cleo")[1], token_of(house, "ben")[1]
+    program = start(language, room, answering)
+    asked = post(
+        server, "/messages", asking, room=room, message="Tea?", actions=[{"id": "yes", "label": "Yes"}]
+    )
+    program.shows("Cleo: Tea?")
+
+    post(server, f"/messages/{asked['message']['id']}/answer", answering, action_id="yes")
+
+    assert wait_until(lambda: program.shown == ["Cleo: Tea?"] * 2)
+
+
+def post(server: ServerProcess, path: str, token: str, **fields: object) -> Any:
+    headers = {"Authorization": f"Bearer {token}"}
+    reply = requests.post(f"{server.url}{API_PREFIX}{path}", json=fields, headers=headers, timeout=30)
+    assert reply.status_code == 200, reply.text
+    return reply.json()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from homechat.text import CHARACTERS_READ, one_line
+from homechat.text import CHARACTERS_READ, is_number, one_line
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,13 @@ def test_a_name_keeps_what_can_be_seen(typed: str, kept: str) -> None:
 
 def test_of_a_huge_text_only_the_beginning_is_read() -> None:
     assert len(one_line("a" + "\u0301" * 500_000)) <= CHARACTERS_READ
+
+
+@pytest.mark.parametrize("text", ["0", "7", "0" * 18, "9" * 18])
+def test_what_is_written_in_digits_is_a_number(text: str) -> None:
+    assert is_number(text)
+
+
+@pytest.mark.parametrize("text", ["", "-1", "+1", "1.5", " 7", "x", "٧", "²", "9" * 19])
+def test_nothing_else_is_one_nor_what_no_database_holds(text: str) -> None:
+    assert not is_number(text)

@@ -149,7 +149,7 @@ def test_one_person_announces_three_of_the_largest_and_others_may_still_send(
 
         assert answer.startswith(b"HTTP/1.1 429 ")
         assert b"\r\nretry-after: 10\r\n" in answer.lower()
-        assert b"You are sending very much at once." in answer
+        assert b"You are sending a lot at once." in answer
         assert is_let_in(server, cleo)
         assert says(ben, "and talk goes on")
     assert wait_until(lambda: is_let_in(server, ben)), "what does not come any more is not counted"

@@ -15,6 +15,7 @@ import pytest
 import sqlalchemy as sa
 
 from homechat import clock
+from homechat.api.endpoints import ENDPOINTS
 from homechat.database import transaction
 from homechat.errors import Forbidden, Invalid, NoSpace, NotFound, TooLarge
 from homechat.messages.history import changes_after, page_before
@@ -27,6 +28,7 @@ from homechat.uploads.actions import FILES_MAX, drop_upload, forget_uploads
 from homechat.uploads.cards import FileCard
 from homechat.uploads.models import Upload
 from homechat.uploads.names import clean_name
+from homechat.uploads.receiving import MANY_FILES, ONE_FILE
 from tests import corpus
 from tests.api_client import Program, new_token
 from tests.conftest import close
@@ -50,6 +52,19 @@ def tight(cast_folder: Path, tmp_path: Path) -> Iterator[Any]:
     yield make
     for house in made:
         close(house)
+
+
+def test_whoever_lets_large_bodies_in_knows_each_address_that_takes_files(house: House) -> None:
+    views = house.app.view_functions.items()
+    pages = {name for name, view in views if "received_files" in view.__code__.co_names}
+    assert pages == {"uploads.store", "messages.post_files"}
+    of_the_api = {name for name, it in ENDPOINTS.items() if it.takes_files}
+    rules = [rule for rule in house.app.url_map.iter_rules() if rule.endpoint in pages | of_the_api]
+    assert len(rules) == len(pages | of_the_api)
+    for rule in rules:
+        address = re.sub(r"<int:\w+>", "7", rule.rule)
+        assert bool(ONE_FILE.fullmatch(address)) == (rule.endpoint == "uploads.store")
+        assert bool(MANY_FILES.fullmatch(address)) == (rule.endpoint != "uploads.store")
 
 
 def on_disk(house: House) -> list[Path]:

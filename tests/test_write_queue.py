@@ -277,12 +277,13 @@ def test_whoever_is_ended_while_it_is_stored_leaves_nobody_waiting() -> None:
 
 def _in_a_queue(house: House, writes: list[Write]) -> list[Future[None]]:
     """Have each of `writes` done in a transaction and a thread of its own, all of them queueing behind the first."""
-    is_open = threading.Event()
+    has_begun, is_open = threading.Event(), threading.Event()
 
     def run(number: int, write: Write) -> None:
         with house.app.app_context(), transaction():
             g.name = str(number)
             if number == 0:
+                has_begun.set()
                 assert is_open.wait(30)
             write()
 
@@ -290,7 +291,7 @@ def _in_a_queue(house: House, writes: list[Write]) -> list[Future[None]]:
         queue = writers()
     with ThreadPoolExecutor(len(writes)) as pool:
         done = [pool.submit(run, 0, writes[0])]
-        assert wait_until(lambda: bool(queue.is_writing))
+        assert has_begun.wait(30)
         for number, write in enumerate(writes[1:], start=1):
             done.append(pool.submit(run, number, write))
             assert wait_until(lambda number=number: queue.waiting == number)

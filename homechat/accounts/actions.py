@@ -7,7 +7,6 @@ import re
 import zlib
 from dataclasses import dataclass
 
-from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy.exc import IntegrityError
 
@@ -19,9 +18,9 @@ from homechat.accounts.queries import person_named
 from homechat.accounts.revoking import end_reset_links
 from homechat.accounts.signals import person_changed
 from homechat.actor import Actor, Role
-from homechat.config import Settings
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Invalid
+from homechat.extensions import current_settings
 from homechat.locales import LOCALES, timezones
 from homechat.security import passwords
 from homechat.text import one_line
@@ -113,7 +112,7 @@ def change_password(actor: Actor, *, current: str, new: str) -> str:
     try:
         check_new_password(new, user.username)
     except Invalid as error:
-        raise Invalid(error.message, fields={"password": error.message}) from error
+        raise Invalid.at("password", error.message) from error
     password_hash = passwords.hash_password(new)
     with transaction() as session:
         user = session.get_one(User, user.id)
@@ -166,7 +165,7 @@ def update_profile(
 
 def check_new_password(password: str, username: str, *, house_name: str = "") -> None:
     """Raise Invalid unless `password` does for the person of this username; house_name as for `check_new_person`."""
-    configured: Settings = current_app.extensions["homechat_settings"]
+    configured = current_settings()
     passwords.check_password_rules(
         password,
         username=username,
@@ -177,5 +176,4 @@ def check_new_password(password: str, username: str, *, house_name: str = "") ->
 
 
 def _taken() -> Conflict:
-    sentence = _("That name is taken. Try another one.")
-    return Conflict(sentence, fields={"username": sentence})
+    return Conflict.at("username", _("That name is taken. Try another one."))

@@ -6,7 +6,7 @@ from flask_babel import gettext as _
 
 from homechat import audit, lockdown
 from homechat.accounts import api_tokens, devices, lockout
-from homechat.accounts.device_names import device_name
+from homechat.accounts.device_names import known_device
 from homechat.accounts.models import User
 from homechat.accounts.sign_in import prove_all, still
 from homechat.accounts.token_models import TokenKind
@@ -47,8 +47,7 @@ def open_app(actor: Actor, user: User) -> str:
 
 def _app_name(actor: Actor) -> str:
     """Return what an app calls itself: a browser by its name, anything else by its first word, such as aiohttp/3.9."""
-    known = device_name(actor.user_agent)
-    if known != _("A device"):
+    if known := known_device(actor.user_agent):
         return known
     words = one_line(actor.user_agent).split()
     return words[0][: api_tokens.NAME_MAX_CHARACTERS] if words else _("An app")

@@ -6,8 +6,6 @@ that, and a slow hash would cost its time at every request.
 
 from __future__ import annotations
 
-import secrets
-import string
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -16,12 +14,12 @@ from flask_babel import gettext as _
 from sqlalchemy.orm import aliased
 
 from homechat import audit, clock
-from homechat.accounts import step_up
+from homechat.accounts import step_up, token_spelling
 from homechat.accounts.bearers import has_ended
 from homechat.accounts.models import Device, User
 from homechat.accounts.token_models import ApiToken, TokenKind
 from homechat.actor import Actor, Role
-from homechat.database import db, transaction
+from homechat.database import db, row_of, transaction
 from homechat.errors import Conflict, Forbidden, Invalid, NotFound
 from homechat.realtime import revocation
 from homechat.security import limits
@@ -30,11 +28,9 @@ from homechat.security.tokens import digest_of, new_token
 from homechat.text import one_line
 
 NAME_MAX_CHARACTERS = 60
-PREFIX_CHARACTERS = 8
 OVERLAP_HOURS = 24
 OVERLAP_MAX_HOURS = 168
 APPS_MAX = 50
-_PREFIX_ALPHABET = string.ascii_lowercase + string.digits
 
 
 def issue(
@@ -75,7 +71,7 @@ def issue(
         audit.record(
             actor, audit.Action.API_TOKEN_CREATED, subject=f"token:{row.id}", about=owner.id, detail=detail
         )
-    return row, f"hc_{row.prefix}_{secret}"
+    return row, token_spelling.spelled(row.prefix, secret)
 
 
 def family_of(token_id: int) -> list[int]:
@@ -108,8 +104,9 @@ def rotate(actor: Actor, token_id: int, *, overlap_hours: int = OVERLAP_HOURS) -
     step_up.require(actor)
     check_may_make(actor)
     if not 0 <= overlap_hours <= OVERLAP_MAX_HOURS:
-        sentence = _("Choose between 0 and %(number)d hours.", number=OVERLAP_MAX_HOURS)
-        raise Invalid(sentence, fields={"overlap_hours": sentence})
+        raise Invalid.at(
+            "overlap_hours", _("Choose between 0 and %(number)d hours.", number=OVERLAP_MAX_HOURS)
+        )
     spend_one(actor)
     with transaction():
         old = _own(actor, token_id)
@@ -264,7 +261,7 @@ def _own(actor: Actor, token_id: int, *, may_manage: bool = False) -> ApiToken:
 
     may_manage: anybody's for who manages tokens, too. Raises NotFound.
     """
-    row = db.session.get(ApiToken, token_id) if 0 < token_id < 2**63 else None
+    row = row_of(ApiToken, token_id)
     manages = actor.is_trusted_operator or (may_manage and may_in_house(actor, HouseRight.MANAGE_TOKENS))
     has_it = row is not None and (manages or row.created_by_id == actor.user_id)
     if row is None or not has_it or has_ended(row, clock.now()):
@@ -306,6 +303,6 @@ def _end(row: ApiToken) -> None:
 
 def _free_prefix() -> str:
     while True:
-        prefix = "".join(secrets.choice(_PREFIX_ALPHABET) for _place in range(PREFIX_CHARACTERS))
+        prefix = token_spelling.new_prefix()
         if db.session.scalar(sa.select(ApiToken.id).where(ApiToken.prefix == prefix)) is None:
             return prefix

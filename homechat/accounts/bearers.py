@@ -8,13 +8,13 @@ a demoted admin's `admin:read` is dead.
 from __future__ import annotations
 
 import hmac
-import re
 from contextlib import suppress
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
 from homechat import clock
+from homechat.accounts import token_spelling
 from homechat.accounts.models import User
 from homechat.accounts.signals import bot_asked_for
 from homechat.accounts.token_models import ApiToken, TokenKind
@@ -26,15 +26,14 @@ from homechat.security.tokens import digest_of
 
 TOUCH_EVERY = timedelta(seconds=60)
 SIGN_IN_IDLE = timedelta(days=90)
-SHAPE = re.compile(r"hc_([a-z0-9]{8})_([A-Za-z0-9_-]{43})")
 
 
 def find(text: str) -> ApiToken | None:
     """Return the live token that is spelled `text`, or None: unknown, ended, or its people are not welcome any more."""
-    shape = SHAPE.fullmatch(text)
-    if shape is None:
+    parts = token_spelling.read(text)
+    if parts is None:
         return None
-    prefix, secret = shape.groups()
+    prefix, secret = parts
     row = db.session.scalar(sa.select(ApiToken).where(ApiToken.prefix == prefix))
     is_right = hmac.compare_digest(row.secret_digest if row else "", digest_of(secret))
     return row if row is not None and is_right and counts(row) else None

@@ -81,8 +81,9 @@ def rename_device(actor: Actor, session_id: int, name: str) -> None:
     """Call one of the actor's devices `name`; empty: what it calls itself. Raises NotFound, Invalid."""
     name = one_line(name)
     if len(name) > DEVICE_NAME_MAX_CHARACTERS:
-        sentence = _("Keep the name to %(number)d characters.", number=DEVICE_NAME_MAX_CHARACTERS)
-        raise Invalid(sentence, fields={"device_name": sentence})
+        raise Invalid.at(
+            "device_name", _("Keep the name to %(number)d characters.", number=DEVICE_NAME_MAX_CHARACTERS)
+        )
     with transaction() as session:
         row = session.get(LoginSession, session_id)
         if row is None or row.user_id != actor.person_id or row.revoked_at is not None or row.device is None:

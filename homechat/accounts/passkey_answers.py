@@ -6,7 +6,6 @@ import secrets
 from dataclasses import dataclass, field
 
 import sqlalchemy as sa
-from flask import current_app
 from flask_babel import gettext as _
 
 from homechat import audit, clock
@@ -14,9 +13,9 @@ from homechat.accounts import ceremonies, challenges
 from homechat.accounts.ceremonies import Credential, Options, WrongAnswer
 from homechat.accounts.proof_models import Challenge, Passkey, Purpose
 from homechat.actor import Actor
-from homechat.config import Settings
 from homechat.database import db
 from homechat.errors import Invalid, Unauthenticated
+from homechat.extensions import current_settings
 from homechat.security import limits
 
 # Where no password came before it, the passkey stands for both: having it, and knowing or being what opens it.
@@ -146,5 +145,5 @@ def has_passkeys(user_id: int) -> bool:
 
 def here() -> ceremonies.Place:
     """Return where the passkeys of this house work. Raises Forbidden where they do not."""
-    configured: Settings = current_app.extensions["homechat_settings"]
+    configured = current_settings()
     return ceremonies.place_of(configured)

@@ -7,7 +7,6 @@ import hmac
 import secrets
 
 import sqlalchemy as sa
-from flask import current_app
 from flask_babel import gettext as _
 
 from homechat import audit, settings
@@ -26,9 +25,9 @@ from homechat.accounts.models import User
 from homechat.accounts.passkey_answers import Question, own_challenge
 from homechat.accounts.proof_models import Challenge, Passkey, Purpose, TotpSecret
 from homechat.actor import Actor, Role
-from homechat.config import Settings
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Forbidden, Invalid, NotFound
+from homechat.extensions import current_settings
 from homechat.security import limits
 from homechat.text import one_line
 
@@ -104,9 +103,11 @@ def rename(actor: Actor, passkey_id: int, name: str) -> None:
     """Call one of the actor's passkeys `name`. Raises NotFound for anybody else's, Invalid."""
     name = one_line(name)
     if not name:
-        raise _wrong_name(_("Please give it a name."))
+        raise Invalid.at("passkey_name", _("Please give it a name."))
     if len(name) > PASSKEY_NAME_MAX_CHARACTERS:
-        raise _wrong_name(_("Keep the name to %(number)d characters.", number=PASSKEY_NAME_MAX_CHARACTERS))
+        raise Invalid.at(
+            "passkey_name", _("Keep the name to %(number)d characters.", number=PASSKEY_NAME_MAX_CHARACTERS)
+        )
     with transaction() as session:
         _own(actor, passkey_id).name = name
         session.flush()
@@ -163,7 +164,7 @@ def add(actor: Actor, user: User, made: NewPasskey) -> Passkey:
     if db.session.scalar(known) is not None:
         raise Conflict(_("This passkey is known already."))
     if len(passkeys_of(user.id)) >= PASSKEYS_MAX:
-        raise Conflict(_("Those are a lot of passkeys. Please remove one first."))
+        raise Conflict(_("That is a lot of passkeys. Please remove one first."))
     passkey = Passkey(
         user_id=user.id,
         credential_id=made.credential.id,
@@ -196,7 +197,7 @@ def _handle(user_id: int) -> bytes:
     """Return by what authenticators know a person: always the same, so that a second passkey in the same place takes
     the first one's; and telling nothing, because they show it to whoever holds them.
     """
-    configured: Settings = current_app.extensions["homechat_settings"]
+    configured = current_settings()
     return hmac.digest(configured.secret_key.encode(), f"passkeys of user {user_id}".encode(), hashlib.sha256)
 
 
@@ -216,7 +217,3 @@ def _has_other_factor(passkey: Passkey) -> bool:
 def _require_off(user: User) -> None:
     if user.two_factor_since is not None:
         raise Conflict(_("The second step is on already."))
-
-
-def _wrong_name(sentence: str) -> Invalid:
-    return Invalid(sentence, fields={"passkey_name": sentence})

@@ -71,8 +71,7 @@ def check_password(actor: Actor, user: User, password: str) -> None:
 
 def not_the_current_password() -> Invalid:
     """Return the refusal of a password that is not, or not any more, the one somebody has."""
-    sentence = _("That is not your current password.")
-    return Invalid(sentence, fields={"current_password": sentence})
+    return Invalid.at("current_password", _("That is not your current password."))
 
 
 def check_proof(actor: Actor, user: User, *, password: str, code: str) -> None:
@@ -91,10 +90,10 @@ def check_proof(actor: Actor, user: User, *, password: str, code: str) -> None:
             lockout.note_failure(actor, user, action)
         else:
             lockout.forget_failures(actor, user)
+    if wrong == "password":
+        raise Invalid.at("current_password", _("That password is not right."))
     if wrong:
-        sentence = _("That password is not right.") if wrong == "password" else _("That code is not right.")
-        field = "current_password" if wrong == "password" else "code"
-        raise Invalid(sentence, fields={field: sentence})
+        raise Invalid.at("code", _("That code is not right."))
 
 
 def _what_is_wrong(actor: Actor, user: User, *, is_right: bool, code: str, recovery_digest: str) -> str:

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 
 from homechat.accounts.models import Standing, User
 from homechat.actor import Actor, Role
-from homechat.database import db
+from homechat.database import db, row_of
 from homechat.errors import Forbidden, NotFound
 from homechat.security.policy import HouseRight, may_in_house
 
@@ -42,7 +42,7 @@ def find_other(actor: Actor, user_id: int, right: HouseRight) -> User:
         raise Forbidden(_("Only those who run the house may do that."))
     if user_id == actor.user_id:
         raise Forbidden(_("That is your own account. Somebody else who runs the house can do this to it."))
-    user = db.session.get(User, user_id) if 0 < user_id < 2**63 else None
+    user = row_of(User, user_id)
     if user is None or user.erased_at is not None:
         raise NotFound(_("There is nobody like that here."))
     return user

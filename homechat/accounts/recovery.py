@@ -83,7 +83,7 @@ def use_reset_link(actor: Actor, token: str, password: str) -> User:
     try:
         check_new_password(password, reset_link(token).user.username)
     except Invalid as error:
-        raise Invalid(error.message, fields={"password": error.message}) from error
+        raise Invalid.at("password", error.message) from error
     password_hash = passwords.hash_password(password)
     with transaction() as session:
         link = reset_link(token)  # Once more: whoever came at the same moment has used it by now.

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from flask import current_app
-
 from homechat import clock
 from homechat.accounts import recovery_codes, totp
 from homechat.accounts.models import User
 from homechat.accounts.proof_models import TotpSecret
 from homechat.actor import Actor
-from homechat.config import Settings
 from homechat.database import db
+from homechat.extensions import current_settings
 from homechat.security import field_encryption
 
 
@@ -33,7 +31,7 @@ def take_code(actor: Actor, user: User, code: str, *, recovery_digest: str) -> b
 
 def later_step(row: TotpSecret, code: str) -> int | None:
     """Return the step that `code` proves, if it is later than the last one that was taken."""
-    configured: Settings = current_app.extensions["homechat_settings"]
+    configured = current_settings()
     secret = field_encryption.unseal(row.sealed_secret)
     step = totp.matching_step(secret, code, at=clock.now(), drift_steps=configured.totp_drift_steps)
     return step if step is not None and (row.last_step is None or step > row.last_step) else None

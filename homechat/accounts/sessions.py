@@ -6,7 +6,6 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
-from flask import current_app
 from flask_babel import gettext as _
 from sqlalchemy.orm import joinedload
 
@@ -15,9 +14,9 @@ from homechat.accounts import api_tokens, challenges
 from homechat.accounts.devices import recognise
 from homechat.accounts.models import Device, LoginSession, User
 from homechat.actor import Actor, Role
-from homechat.config import Settings
 from homechat.database import db, transaction
 from homechat.errors import NotFound, Unavailable
+from homechat.extensions import current_settings
 from homechat.realtime import revocation
 from homechat.security.tokens import digest_of, new_token
 
@@ -224,7 +223,7 @@ def shorten(user: User) -> None:
 
 def lifetimes(user: User) -> tuple[timedelta, timedelta]:
     """Return how long a device of `user` stays signed in: unused, and at most."""
-    settings: Settings = current_app.extensions["homechat_settings"]
+    settings = current_settings()
     if settings.strict_sessions:
         return STRICT_IDLE, STRICT_LIFE
     if user.is_admin:

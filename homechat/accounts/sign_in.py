@@ -238,7 +238,7 @@ def prove_all(actor: Actor, *, username: str, password: str, code: str = "") -> 
             raise Forbidden(_("Your house wants a second step. Sign in once in a browser to set it up."))
         return proved
     if not code:
-        raise SecondStepNeeded(_("Now the code of your authenticator app."))
+        raise SecondStepNeeded(_("Now type the code from your authenticator app."))
     digest = recovery_codes.digest_for(user.id, code)
     with transaction() as session:
         user = session.get_one(User, user.id)

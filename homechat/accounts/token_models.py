@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from homechat import clock
 from homechat.accounts.models import Device, User
+from homechat.accounts.token_spelling import PREFIX_CHARACTERS
 from homechat.database import Base, UtcDateTime
 
 
@@ -31,7 +32,7 @@ class ApiToken(Base):
     __tablename__ = "api_tokens"
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    prefix: Mapped[str] = mapped_column(sa.String(8), unique=True)
+    prefix: Mapped[str] = mapped_column(sa.String(PREFIX_CHARACTERS), unique=True)
     secret_digest: Mapped[str] = mapped_column(sa.String(64))
     kind: Mapped[str] = mapped_column(sa.String(10), default=TokenKind.MADE)
     name: Mapped[str] = mapped_column(sa.String(60))

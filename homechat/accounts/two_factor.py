@@ -122,8 +122,10 @@ def confirm(actor: Actor, user: User, code: str, *, sealed: str, codes: list[Rec
         row.sealed_secret = field_encryption.seal(secret)
         step = later_step(row, code)
         if step is None:
-            sentence = _("That code is not right. Check that your phone's clock is, and type the newest one.")
-            raise Invalid(sentence, fields={"code": sentence})
+            raise Invalid.at(
+                "code",
+                _("That code is not right. Check that your phone's clock is, and type the newest one."),
+            )
         row.confirmed_at, row.last_step = clock.now(), step
         session.add(row)
         switch_on(actor, user, by="code", codes=codes)

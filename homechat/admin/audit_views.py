@@ -20,6 +20,7 @@ from homechat.doors.forms import is_unstorable, query_number
 from homechat.doors.people import current_actor
 from homechat.errors import Invalid
 from homechat.household.log_reading import export_log, read_log
+from homechat.text import is_number
 
 ENTRIES = 30
 NOBODY = "nobody"
@@ -90,13 +91,12 @@ def _wanted() -> Wanted:
     typed = {name: text for name, text in typed.items() if text}
     errors: dict[str, str] = {}
     person = typed.get("person", "")
-    is_number = person.isascii() and person.isdigit() and len(person) < 19
     return Wanted(
         typed,
         Filters(
             action=next((each for each in Action if each == typed.get("action")), None),
             actor_id=0 if person == NOBODY else None,
-            about_id=int(person) if is_number else None,
+            about_id=int(person) if is_number(person) else None,
             door=next((each for each in Door if each == typed.get("door")), None),
             address=typed.get("address", ""),
             since=_begin_of("since", typed, errors),

@@ -206,8 +206,7 @@ def _bot_page(
 def _wanted() -> Wanted:
     kind = form_text("bot_type") or BotType.WEBHOOK.value
     if kind not in [*BotType]:
-        sentence = _("Choose what it does.")
-        raise Invalid(sentence, fields={"bot_type": sentence})
+        raise Invalid.at("bot_type", _("Choose what it does."))
     return Wanted(
         name=form_text("name"),
         bot_type=BotType(kind),
@@ -292,6 +291,6 @@ def _problem_words() -> dict[str, str]:
         "switched_off": _("The bot was switched off."),
         "deleted": _("The message was deleted."),
         "queue_full": _("Too much was waiting for this bot already."),
-        "unsigned": _("The bot's secret cannot be read here. Make it a new one."),
+        "unsigned": _("The bot's secret cannot be read here. Give it a new one."),
         "left": _("The bot is not in the room any more."),
     }

@@ -122,8 +122,7 @@ def _kind() -> Kind:
     try:
         return Kind(form_text("kind"))
     except ValueError as error:
-        sentence = _("Choose what to close.")
-        raise Invalid(sentence, fields={"kind": sentence}) from error
+        raise Invalid.at("kind", _("Choose what to close.")) from error
 
 
 def _kinds() -> list[tuple[str, str, str]]:

@@ -16,8 +16,9 @@ from homechat.admin.log_lines import lines_of
 from homechat.admin.panel import Page, blueprint, page
 from homechat.audit import Filters
 from homechat.doors.forms import errors_of, form_text
-from homechat.doors.people import current_actor, settings
+from homechat.doors.people import current_actor
 from homechat.errors import Invalid
+from homechat.extensions import current_settings
 from homechat.household import joining
 from homechat.household import people as household
 from homechat.household.accounts import account, accounts
@@ -100,7 +101,7 @@ def reset_two_factor(user_id: int) -> Page:
 def reset_link(user_id: int) -> Page:
     clears = form_text("clears_two_factor") == "on"
     token = make_reset_link(current_actor(), user_id, clears_two_factor=clears)
-    url = settings().origin + url_for("accounts.reset", token=token)
+    url = current_settings().origin + url_for("accounts.reset", token=token)
     return _person_page(user_id, new_link=NewLink(url, RESET_LINK_LIFE.seconds // 60, clears))
 
 
@@ -130,5 +131,4 @@ def _role() -> Role:
     try:
         return Role(form_text("role"))
     except ValueError as error:
-        sentence = _("Choose one of the roles.")
-        raise Invalid(sentence, fields={"role": sentence}) from error
+        raise Invalid.at("role", _("Choose one of the roles.")) from error

@@ -123,7 +123,7 @@ class BotStatus(Shape):
 
 @endpoint("GET", "/bots", needs=Scope.BOTS_WRITE, gives=Bots)
 def bots(actor: Actor, data: Json) -> Json:
-    """One's bots; all of the house, for those who run it."""
+    """Your bots; all of the house, for those who run it."""
     return {"bots": [bot_data(actor, bot) for bot in bots_of(actor)]}
 
 

@@ -36,7 +36,7 @@ class ReadUpTo(Body):
 
 @endpoint("GET", "/channels", needs=Scope.CHANNELS_READ, gives=Channels)
 def channels(actor: Actor, data: Json) -> Json:
-    """All rooms that one can see, with what was said last and what is unread."""
+    """All rooms that you can see, with what was said last and what is unread."""
     return {"channels": channels_as_json(room_lines(actor))}
 
 
@@ -55,7 +55,7 @@ def channel(actor: Actor, data: Json, room_id: int) -> Json:
     example={"name": "Garden", "description": "What grows, and who waters it"},
 )
 def create_channel(actor: Actor, data: Json) -> tuple[Json, int]:
-    """Make a room, which one owns and is in from then on."""
+    """Make a room, which you own and are in from then on."""
     is_private = data["channel_type"] == "private" if data["private"] is None else data["private"]
     room = create_room(
         actor,

@@ -25,13 +25,13 @@ class With(Body):
 
 @endpoint("GET", "/dm/channels", needs=Scope.CHANNELS_READ, gives=Channels)
 def direct_channels(actor: Actor, data: Json) -> Json:
-    """The conversations that one is in."""
+    """The conversations that you are in."""
     return {"channels": [channel_as_json(room) for room in room_lines(actor) if room.card.is_direct]}
 
 
 @endpoint("GET", "/direct_messages", needs=Scope.CHANNELS_READ, gives=Channels)
 def direct_conversations(actor: Actor, data: Json) -> Json:
-    """The conversations that one is in, as `/dm/channels` has them."""
+    """The conversations that you are in, as `/dm/channels` has them."""
     return direct_channels(actor, data)
 
 
@@ -52,7 +52,7 @@ def start_conversation(actor: Actor, data: Json) -> Json:
 
 @endpoint("GET", "/direct_messages/<int:user_id>", needs=Scope.MESSAGES_READ, takes=Paged, gives=Messages)
 def direct_history(actor: Actor, data: Json, user_id: int) -> Json:
-    """What was said between oneself and somebody, the newest first."""
+    """What was said between you and somebody, the newest first."""
     room_id = direct_with(actor, user_id)
     found = NOTHING if room_id is None else messages_in(actor, room_id, stretch_of(data))
     return listing_as_json(found)

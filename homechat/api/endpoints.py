@@ -24,17 +24,18 @@ from homechat.actor import Actor, Door
 from homechat.api import cross_origin, idempotency
 from homechat.api.replies import reply_of, unless_known
 from homechat.api.shapes import Shape
+from homechat.config import API_PREFIX
 from homechat.doors.bearers import (
-    API_PREFIX,
     is_for_the_api,
     refuse_in_lockdown,
     require_scope,
     token_of_request,
 )
-from homechat.doors.people import client_address, client_user_agent, settings
+from homechat.doors.people import client_address, client_user_agent
 from homechat.doors.replies import CARRIED, answer_as_json
 from homechat.doors.shapes import flat
 from homechat.errors import Forbidden, Invalid, Malformed, NotFound, Unauthenticated
+from homechat.extensions import current_settings, settings_of
 from homechat.security import limits
 from homechat.security.policy import Scope
 
@@ -165,7 +166,7 @@ def guard(app: Flask) -> None:
 
     Before anything else looks at the request: refusals are JSON from here on.
     """
-    cross_origin.let_pages_in(app, app.extensions["homechat_settings"])
+    cross_origin.let_pages_in(app, settings_of(app))
     app.before_request(_check_caller)
     app.after_request(_tell_budget)
 
@@ -222,7 +223,7 @@ def _refuse_stranger(*, has_token: bool) -> NoReturn:
 
 def _refuse_plain_http(row: ApiToken | None, found: Endpoint | None) -> None:
     """Refuse what others on the way could read: a token that came like this, or a password, is known to them now."""
-    if not settings().is_https or request.is_secure:
+    if not current_settings().is_https or request.is_secure:
         return
     if row is not None:
         why = "plain http"
@@ -283,7 +284,7 @@ def _json() -> Json:
         sent = json.loads(request.get_data().decode("utf-8"), parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         # ValueError: no UTF-8, no JSON, or a number of 5,000 digits.
-        raise Malformed(_("That is no JSON.")) from error
+        raise Malformed(_("That isn't JSON.")) from error
     if not isinstance(sent, dict):
         raise Invalid(_("Please send one JSON object."))
     return sent

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from flask import current_app
-
 from homechat.api.endpoints import Json
-from homechat.config import Settings
-from homechat.doors.bearers import API_PREFIX
+from homechat.extensions import current_settings
 from homechat.uploads.cards import FileCard
 
 
 def file_as_json(file: FileCard) -> Json:
     """Return what clients of the API know a file by: its addresses are those that take tokens."""
-    settings: Settings = current_app.extensions["homechat_settings"]
-    place = f"{settings.origin}{settings.path_prefix}{API_PREFIX}/uploads/{file.id}"
+    settings = current_settings()
+    place = f"{settings.api_url}/uploads/{file.id}"
     small = f"{place}/thumbnail" if file.thumbnail_url else None
     return {**file.as_dict(), "url": place, "thumbnail_url": small}

@@ -12,8 +12,8 @@ from homechat.api.endpoints import Json, Who, endpoint
 from homechat.api.paging import Paged, page
 from homechat.api.shapes import Moment, Page, Shape, Success
 from homechat.audit import Filters
-from homechat.doors.people import settings as machine_settings
 from homechat.doors.shapes import MomentInAddress, Number, NumberInAddress, Text, YesOrNo
+from homechat.extensions import current_settings
 from homechat.household.house_settings import change_settings, settings_as_values
 from homechat.household.joining import is_sign_up_open
 from homechat.household.log_reading import read_log
@@ -68,7 +68,7 @@ class Health(Shape):
 
 
 class ServerInfo(Shape):
-    """What may be known before one has signed in. tls: whether it is on https."""
+    """What may be known before anybody has signed in. tls: whether it is on https."""
 
     name = Text()
     service = Text()
@@ -136,7 +136,7 @@ def server_info(actor: Actor, data: Json) -> Json:
         "version": app_version(),
         "features": list(FEATURES),
         "sign_up_open": is_sign_up_open(),
-        "tls": machine_settings().is_https,
+        "tls": current_settings().is_https,
     }
 
 

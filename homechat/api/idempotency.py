@@ -33,8 +33,7 @@ def key_of_request(actor: Actor) -> Key | None:
     if text is None or actor.token_id is None:
         return None
     if not 0 < len(text) <= KEY_CHARACTERS_MAX:
-        sentence = _("A key has 1 to %(number)d characters.", number=KEY_CHARACTERS_MAX)
-        raise Invalid(sentence, fields={HEADER: sentence})
+        raise Invalid.at(HEADER, _("A key has 1 to %(number)d characters.", number=KEY_CHARACTERS_MAX))
     return Key(actor.token_id, hashlib.sha256(text.encode()).hexdigest(), _digest_of_request())
 
 

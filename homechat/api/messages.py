@@ -41,7 +41,7 @@ from homechat.security.policy import Scope
 
 
 class InChannel(Paged):
-    """channel: a name.  channel_id: a number.  Neither: all rooms that one is in."""
+    """channel: a name.  channel_id: a number.  Neither: all rooms that you are in."""
 
     channel = Text(load_default="")
     channel_id = NumberInAddress(load_default=None, at_least=1)
@@ -95,7 +95,7 @@ class Tap(Body):
 
 @endpoint("GET", "/messages", needs=Scope.MESSAGES_READ, takes=InChannel, gives=Messages)
 def messages(actor: Actor, data: Json) -> Json:
-    """What was said in a room, or in all rooms that one is in, the newest first."""
+    """What was said in a room, or in all rooms that you are in, the newest first."""
     wanted = data["channel_id"] or data["channel"]
     if not wanted:
         return listing_as_json(messages_everywhere(actor, stretch_of(data)))
@@ -162,14 +162,14 @@ def post_to_channel(actor: Actor, data: Json, room_id: int) -> Json:
     example={"message": "The washing is done, and hangs"},
 )
 def edit_message(actor: Actor, data: Json, message_id: int) -> Json:
-    """Put what one wrote into other words, within 24 hours; a bot at any time."""
+    """Put what you wrote into other words, within 24 hours; a bot at any time."""
     with fields_as_sent():
         return reply_of(changes.edit_message(actor, message_id=message_id, body=words_of(data)))
 
 
 @endpoint("DELETE", "/messages/<int:message_id>", needs=Scope.MESSAGES_WRITE, gives=Success)
 def delete_message(actor: Actor, data: Json, message_id: int) -> Json:
-    """Take away what one wrote, for everybody; what others wrote with the right to."""
+    """Take away what you wrote, for everybody; what others wrote with the right to."""
     changes.delete_message(actor, message_id=message_id)
     return {"success": True}
 
@@ -189,7 +189,7 @@ def react(actor: Actor, data: Json, message_id: int, emoji: str) -> Json:
     gives=PostedMessage,
 )
 def unreact(actor: Actor, data: Json, message_id: int, emoji: str) -> Json:
-    """Take a reaction of one's own back."""
+    """Take a reaction of yours back."""
     return reply_of(reactions.unreact(actor, message_id=message_id, emoji=emoji))
 
 

@@ -18,7 +18,7 @@ from homechat.actor import Actor
 from homechat.api.endpoints import ENDPOINTS, FORM_WITH_FILES, READING, Endpoint, Json, Who, endpoint
 from homechat.api.idempotency import HEADER, KEY_CHARACTERS_MAX, REPLAYED
 from homechat.api.shapes import Error, Shape
-from homechat.doors.bearers import API_PREFIX
+from homechat.config import API_PREFIX
 from homechat.doors.shapes import Text
 from homechat.operations.health import app_version
 from homechat.security.policy import Scope
@@ -29,13 +29,13 @@ PLACE = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?(\w+)>")
 NUMBER_IN_PATH_MAX = 10**18 - 1
 
 REFUSALS: dict[int, tuple[str, tuple[str, ...]]] = {
-    400: ("What was sent is no JSON.", ("malformed",)),
+    400: ("What was sent isn't JSON.", ("malformed",)),
     401: (
         "No token, or one that opens nothing; a wrong name, password or code.",
         ("unauthenticated", "requires_2fa"),
     ),
     403: (
-        "The token lacks the scope that “scope” names; not allowed; one has to be let in first.",
+        "The token lacks the scope that “scope” names; not allowed; you have to be let in first.",
         ("scope_needed", "forbidden", "pending", "step_up_needed"),
     ),
     404: ("It is not there, or not for you to know.", ("not_found",)),
@@ -167,7 +167,7 @@ def _add_common_parts(spec: APISpec) -> None:
     components.parameter(
         "If-None-Match",
         "header",
-        {"description": "The ETag of what one has: 304 if it is still so.", "schema": {"type": "string"}},
+        {"description": "The ETag of what you have: 304 if it is still so.", "schema": {"type": "string"}},
     )
     for status in REFUSALS:
         components.response(f"Refused{status}", _refusal(status))

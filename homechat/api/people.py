@@ -13,8 +13,8 @@ from homechat.accounts.recovery import RESET_LINK_LIFE, make_reset_link
 from homechat.actor import Actor
 from homechat.api.endpoints import Body, Json, endpoint
 from homechat.api.shapes import Moment, Shape, Success
-from homechat.doors.people import settings
 from homechat.doors.shapes import Number, Text, YesOrNo
+from homechat.extensions import current_settings
 from homechat.household.people import lock_person, unlock_person
 from homechat.security.policy import Scope
 
@@ -80,7 +80,7 @@ def reset(actor: Actor, data: Json, user_id: int) -> Json:
     secret = make_reset_link(actor, user_id, clears_two_factor=data["clears_two_factor"])
     return {
         "success": True,
-        "link": settings().origin + url_for("accounts.reset", token=secret),
+        "link": current_settings().origin + url_for("accounts.reset", token=secret),
         "expires_at": clock.as_iso(clock.now() + RESET_LINK_LIFE),
     }
 

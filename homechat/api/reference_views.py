@@ -6,8 +6,7 @@ from flask import Blueprint, render_template, request
 
 from homechat.api.openapi import REFUSALS, document
 from homechat.api.reference import groups_of
-from homechat.doors.bearers import API_PREFIX
-from homechat.doors.people import settings
+from homechat.extensions import current_settings
 
 blueprint = Blueprint("reference", __name__)
 
@@ -17,7 +16,7 @@ def index() -> str:
     whole = document(root=request.script_root)
     return render_template(
         "api/reference.html",
-        groups=groups_of(whole, origin=settings().origin),
+        groups=groups_of(whole, origin=current_settings().origin),
         refusals=REFUSALS,
-        base_url=settings().origin + request.script_root + API_PREFIX,
+        base_url=current_settings().api_url,
     )

@@ -32,7 +32,7 @@ class Wanted(Question):
 
 @endpoint("GET", "/search", needs=Scope.SEARCH, takes=Wanted, gives=Found)
 def search_house(actor: Actor, data: Json) -> Json:
-    """What was said, rooms and people, as far as one can see them; messages the newest first."""
+    """What was said, rooms and people, as far as you can see them; messages the newest first."""
     limit = min(data["limit"], PAGE_HITS_MAX)
     found = search(
         actor,
@@ -55,7 +55,7 @@ def search_house(actor: Actor, data: Json) -> Json:
 
 @endpoint("GET", "/users/search", needs=Scope.USERS_READ, takes=Question, gives=Users)
 def search_users(actor: Actor, data: Json) -> Json:
-    """People by their names, as far as one may know of them."""
+    """People by their names, as far as you may know of them."""
     found = search_people(actor, data["q"], limit=min(data["limit"], PAGE_HITS_MAX))
     return {"users": [person_as_json(card) for card in found]}
 

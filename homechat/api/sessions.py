@@ -1,4 +1,4 @@
-"""Signing in and out without a browser, and who one is."""
+"""Signing in and out without a browser, and who you are."""
 
 from __future__ import annotations
 
@@ -114,8 +114,7 @@ def sign_up(actor: Actor, data: Json) -> tuple[Json, int]:
     new = NewPerson(data["username"], data["display_name"], data["password"])
     try:
         if data["password"] != data["password_confirmation"]:
-            sentence = _("The two passwords differ.")
-            raise Invalid(sentence, fields={"password_confirmation": sentence})
+            raise Invalid.at("password_confirmation", _("The two passwords differ."))
         joined = join_house(actor, new, invitation=data["invite"] or None, let_in=open_app)
     except NotFound as error:
         raise Forbidden(error.message) from error
@@ -146,7 +145,7 @@ def sign_out(actor: Actor, data: Json) -> Json:
 
 @endpoint("GET", "/me", needs=Who.ANY_TOKEN, gives=Me)
 def me(actor: Actor, data: Json) -> Json:
-    """Who one is, and what the token may do."""
+    """Who you are, and what the token may do."""
     user = db.session.get_one(User, actor.person_id)
     person = {**person_as_json(cards_of([user])[0]), "role": user.role}
     return {

@@ -129,8 +129,6 @@ class Members(Shape):
 class File(Shape):
     """A file of a message. url, thumbnail_url: for the same token; null: there is none. width, height: of a picture."""
 
-    OPTIONAL = frozenset({"width", "height"})
-
     id = Text()
     name = Text()
     content_type = Text()

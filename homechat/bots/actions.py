@@ -173,7 +173,7 @@ def reseal_secrets() -> int:
 
 def _owner(actor: Actor, owner_id: int | None) -> User:
     if owner_id is not None and not actor.is_trusted_operator:
-        raise Forbidden(_("Bots are made by those whose they are."))
+        raise Forbidden(_("Everybody makes their own bots."))
     owner = db.session.get_one(User, actor.person_id if owner_id is None else owner_id)
     if not owner.is_welcome or not house_right(Role(owner.role), HouseRight.MAKE_BOTS):
         raise Forbidden(_("Bots are for people of the house."))
@@ -189,8 +189,7 @@ def _refuse_too_many(owner: User) -> None:
 def _put_in(actor: Actor, user: User, owner_id: int, wanted: Wanted, sealed: str) -> Bot:
     webhook_id = wanted.webhook_id or new_token()
     if db.session.scalar(sa.select(Bot.id).where(Bot.webhook_id == webhook_id)) is not None:
-        sentence = _("Another bot has this webhook id.")
-        raise Conflict(sentence, fields={"webhook_id": sentence})
+        raise Conflict.at("webhook_id", _("Another bot has this webhook id."))
     bot = Bot(
         user=user,
         owner_id=owner_id,

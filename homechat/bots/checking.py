@@ -56,9 +56,7 @@ def checked(wanted: Wanted, owner: User, maker: Actor) -> Wanted:
             most=WEBHOOK_ID_MAX_CHARACTERS,
         )
     if tidied.callback_url and not _is_an_address(tidied.callback_url):
-        fields["callback_url"] = _(
-            "That is no address that can be called. It begins with https:// or http://"
-        )
+        fields["callback_url"] = _("That address can't be called. Begin it with https:// or http://.")
     if tidied.default_room_id is not None and not _may_know(owner, maker, tidied.default_room_id):
         fields["default_room_id"] = _("There is no such room.")
     if fields:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app
-
 from homechat import clock
 from homechat.actor import Actor
 from homechat.bots.actions import Made
 from homechat.bots.delivery_log import counts_of, last_of
 from homechat.bots.models import Bot, WebhookDelivery
 from homechat.bots.queries import holds, is_at_work
-from homechat.config import Settings
+from homechat.extensions import current_settings
 from homechat.security.outgoing import origin_of
 
 Json = dict[str, Any]
@@ -58,8 +56,8 @@ def status_data(bot: Bot) -> Json:
 
 def webhook_url(bot: Bot) -> str:
     """Return the address at which a bot takes calls."""
-    settings: Settings = current_app.extensions["homechat_settings"]
-    return f"{settings.public_url}/api/v1/webhooks/{bot.webhook_id}"
+    settings = current_settings()
+    return f"{settings.api_url}/webhooks/{bot.webhook_id}"
 
 
 def _last_data(row: WebhookDelivery) -> Json:

@@ -11,7 +11,7 @@ from homechat import audit, clock
 from homechat.actor import Actor
 from homechat.bots.models import Bot, DeliveryState, WebhookDelivery
 from homechat.bots.queries import is_at_work
-from homechat.database import db, transaction
+from homechat.database import db, row_of, transaction
 from homechat.errors import Conflict, Forbidden, NotFound
 from homechat.security.policy import HouseRight, may_in_house
 
@@ -25,7 +25,7 @@ def replay(actor: Actor, delivery_id: int) -> WebhookDelivery:
     """
     check_may_manage(actor)
     with transaction() as session:
-        row = session.get(WebhookDelivery, delivery_id) if 0 < delivery_id < 2**31 else None
+        row = row_of(WebhookDelivery, delivery_id)
         if row is None:
             raise NotFound(_("There is no such delivery."))
         if not (is_at_work(row.bot) and row.has_somewhere_to_go):

@@ -11,7 +11,6 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from homechat import clock
 from homechat.accounts.models import User
 from homechat.database import Base, UtcDateTime
-from homechat.messages.models import Message
 
 NAME_MAX_CHARACTERS = 60
 DESCRIPTION_MAX_CHARACTERS = 200
@@ -129,7 +128,6 @@ class WebhookDelivery(Base):
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     bot: Mapped[Bot] = relationship(lazy="joined", innerjoin=True)
-    message: Mapped[Message] = relationship(lazy="raise")
 
     @property
     def is_answer(self) -> bool:

@@ -9,7 +9,7 @@ from homechat.accounts.api_tokens import family_of
 from homechat.accounts.models import User
 from homechat.actor import Actor, Role
 from homechat.bots.models import Bot
-from homechat.database import db
+from homechat.database import db, row_of
 from homechat.errors import Forbidden, NotFound
 from homechat.security.policy import HouseRight, house_right, may_in_house
 
@@ -30,7 +30,7 @@ def find_bot(actor: Actor, bot_id: int) -> Bot:
     manages = may_in_house(actor, HouseRight.MANAGE_BOTS)
     if not manages:
         check_may_make(actor)
-    bot = db.session.get(Bot, bot_id) if 0 < bot_id < 2**31 else None
+    bot = row_of(Bot, bot_id)
     if bot is None or not (manages or bot.owner_id == actor.user_id):
         raise NotFound(_("There is no such bot."))
     return bot
@@ -47,7 +47,7 @@ def holds(actor: Actor, bot: Bot) -> bool:
 def check_holds(actor: Actor, bot: Bot) -> None:
     """Raise Forbidden unless the actor `holds` the bot."""
     if not holds(actor, bot):
-        raise Forbidden(_("Only whose bot it is can change its address, its room or its secret."))
+        raise Forbidden(_("Only the bot's owner can change its address, its room or its secret."))
 
 
 def bot_of_token(token_id: int, name: str) -> Bot | None:

@@ -134,7 +134,7 @@ def _json(call: Call) -> dict[str, Any]:
             text = parse_qs(text, max_num_fields=10).get("payload", [""])[0]
         sent = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise Malformed(_("That is no JSON.")) from error
+        raise Malformed(_("That isn't JSON.")) from error
     if not isinstance(sent, dict):
         raise Invalid(_("Please send one JSON object."))
     return sent
@@ -148,8 +148,7 @@ def _text(bot: Bot, sent: dict[str, Any], event: str, room_id: int) -> str:
     said = next((sent[key] for key in ("message", "content") if sent.get(key) is not None), None)
     if action or (said is not None and not isinstance(sent.get("alerts"), list)):
         if not isinstance(said, str) or not said.strip():
-            sentence = _("Say something: the message is missing.")
-            raise Invalid(sentence, fields={"message": sentence})
+            raise Invalid.at("message", _("Say something: the message is missing."))
         title = plain(sent.get("title"), 200) or (_("Status") if action == "status_update" else "")
         return f"**{title}**\n{said}" if title else said
     text = readable(sent, event=event)
@@ -175,15 +174,16 @@ def _answer(bot: Bot, sent: dict[str, Any], room_id: int) -> str:
         words = " ".join(map(str, args)) if isinstance(args, list) else args
         if isinstance(words, str) and words.strip():
             return words
-        raise Invalid(_("Say what to echo."), fields={"args": _("Say what to echo.")})
+        raise Invalid.at("args", _("Say what to echo."))
     if command == "status":
         here = ngettext(
             "%(num)d member in this room.", "%(num)d members in this room.", member_count(room_id)
         )
         is_on = _("%(name)s is switched on.", name=plain(bot.name))
         return f"{is_on} {here}"
-    sentence = _("There is no such command. There are: %(commands)s", commands=", ".join(COMMANDS))
-    raise Invalid(sentence, fields={"command": sentence})
+    raise Invalid.at(
+        "command", _("There is no such command. The commands are: %(commands)s", commands=", ".join(COMMANDS))
+    )
 
 
 def _note_use(bot: Bot) -> None:

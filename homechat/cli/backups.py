@@ -10,7 +10,8 @@ import click
 from flask.cli import AppGroup, with_appcontext
 
 from homechat.actor import Actor
-from homechat.cli.kit import about_a_house, as_json, configured, errors_said, show
+from homechat.cli.kit import about_a_house, as_json, errors_said, show
+from homechat.extensions import current_settings
 from homechat.operations.backups import actions, folder, keys, restoring
 from homechat.operations.backups.archive import WrongKey
 from homechat.operations.backups.data import backup_data, problem_of
@@ -94,7 +95,7 @@ def backup_restore(backup: str, replace_house: bool, key_file: IO[str] | None, a
 
 def _restore(file: Path, given: bytes | None, *, replace_house: bool) -> Restoration:
     """Restore with a key that was given, or with those of this house; what was given is kept when it was right."""
-    settings = configured()
+    settings = current_settings()
     opening = [given] if given is not None else keys.own_keys(settings)
     done = restoring.restore(Actor.operator(), file, opening, settings, replace_house=replace_house)
     if given is not None:
@@ -109,7 +110,7 @@ def _asked_key() -> bytes:
 def _file_of(backup: str) -> Path:
     file = Path(backup)
     try:
-        ours = folder.file_of(configured().data_dir, backup)
+        ours = folder.file_of(current_settings().data_dir, backup)
     except ValueError:
         ours = file
     for each in (ours, file):

@@ -9,7 +9,8 @@ from flask.cli import AppGroup, with_appcontext
 
 from homechat import config, paths
 from homechat.actor import Actor
-from homechat.cli.kit import about_a_house, configured, unreachable_said, where
+from homechat.cli.kit import about_a_house, unreachable_said, where
+from homechat.extensions import current_settings
 from homechat.household import house_settings
 from homechat.operations import duties
 
@@ -21,7 +22,7 @@ house_group = AppGroup("house", help="Settings of the household.")
 @with_appcontext
 def prepare() -> None:
     """Make the data folder and the secrets, and bring the database up to date. Changes nothing when all is well."""
-    settings = config.prepare(configured())
+    settings = config.prepare(current_settings())
     click.echo(f"House: {where(settings)}")
     if settings.sqlite_file is not None and not settings.sqlite_file.exists():
         settings.sqlite_file.touch(mode=0o600)
@@ -45,7 +46,7 @@ def setup_link() -> None:
 @config_group.command("show")
 def config_show() -> None:
     """Print every setting: its effective value, where that came from, and what it means. Secrets are masked."""
-    for line in configured().describe():
+    for line in current_settings().describe():
         unit = f" {line.unit}" if line.unit else ""
         click.echo(f"{line.name} = {line.value}{unit}")
         click.echo(f"    from {line.origin}. {line.meaning}")

@@ -20,6 +20,7 @@ from homechat.actor import Role
 from homechat.config import Settings
 from homechat.database import db
 from homechat.errors import HomeChatError
+from homechat.extensions import current_settings
 from homechat.operations import duties
 
 P = ParamSpec("P")
@@ -64,15 +65,9 @@ def show(data: Any, lines: list[str], *, as_json: bool) -> None:
             click.echo(line)
 
 
-def configured() -> Settings:
-    """Return the settings of this installation."""
-    settings: Settings = current_app.extensions["homechat_settings"]
-    return settings
-
-
 def require_house() -> None:
     """Refuse where there is no database: a command that made one would hide a wrong path."""
-    settings = configured()
+    settings = current_settings()
     if settings.sqlite_file is not None and not settings.sqlite_file.exists():
         raise click.ClickException(
             f"There is no house at {settings.sqlite_file}. Check HOMECHAT_DATA_DIR, or make one with: bin/run"

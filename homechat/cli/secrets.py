@@ -9,7 +9,8 @@ from flask.cli import AppGroup
 
 from homechat import data_folder
 from homechat.actor import Actor
-from homechat.cli.kit import about_a_house, configured
+from homechat.cli.kit import about_a_house
+from homechat.extensions import current_settings
 from homechat.operations.secrets import reseal_secrets
 
 secrets_group = AppGroup("secrets", help="The key that encrypts secrets in the database.")
@@ -25,7 +26,7 @@ def secrets_rotate(forget_old: bool) -> None:
 
     Where the key comes from HOMECHAT_ENCRYPTION_KEY, put a new one in front there first; then this encrypts anew.
     """
-    settings = configured()
+    settings = current_settings()
     file = data_folder.encryption_key_file(settings.data_dir)
     is_ours = not settings.encryption_key
     if is_ours:

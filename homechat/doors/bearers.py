@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from flask import request
 from flask_babel import gettext as _
 
 from homechat import lockdown
 from homechat.actor import Actor
+from homechat.config import API_PREFIX
 from homechat.errors import ScopeNeeded
 from homechat.security.policy import Scope, has_scope
 
-API_PREFIX = "/api/v1"
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
+
 _SCHEME = "bearer "
 
 
@@ -25,9 +30,14 @@ def bearer_in(authorization: str) -> str:
     return authorization[len(_SCHEME) :].strip() if is_bearer else ""
 
 
+def token_in(environ: WSGIEnvironment) -> str:
+    """Return the token of a request, or "": only from its headers, for addresses end up in logs."""
+    return bearer_in(environ.get("HTTP_AUTHORIZATION", "")) or environ.get("HTTP_X_API_KEY", "").strip()
+
+
 def token_of_request() -> str:
-    """Return the token of the current request, or "": only from its headers, for addresses end up in logs."""
-    return bearer_in(request.headers.get("Authorization", "")) or request.headers.get("X-API-Key", "").strip()
+    """Return the token of the current request, or ""."""
+    return token_in(request.environ)
 
 
 def require_scope(actor: Actor, scope: Scope) -> None:

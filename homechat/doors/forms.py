@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from werkzeug.routing import BaseConverter, IntegerConverter, PathConverter
 
 from homechat.errors import HomeChatError, Invalid
+from homechat.text import is_number
 
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
@@ -77,7 +78,7 @@ def is_unstorable(text: str) -> bool:
 def _number(text: str, name: str, default: int) -> int:
     if not text:
         return default
-    if not (text.isascii() and text.removeprefix("-").isdigit() and len(text) < 19):
+    if not is_number(text.removeprefix("-")):
         raise Invalid(_("That is not a number."), fields={name: _("Type a number.")})
     return int(text)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from flask import Flask, current_app, g, redirect, request, url_for
+from flask import Flask, g, redirect, request, url_for
 from flask_babel import gettext as _
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
@@ -14,10 +14,10 @@ from homechat import lockdown
 from homechat.accounts import challenges, sessions
 from homechat.accounts.models import LoginSession, User
 from homechat.actor import Actor, Door, Role
-from homechat.config import Settings
 from homechat.doors.bearers import is_for_the_api
 from homechat.doors.replies import wants_json
 from homechat.errors import Unauthenticated
+from homechat.extensions import current_settings
 from homechat.security.tokens import digest_of, new_token
 
 BROWSER_COOKIE_LIFE = timedelta(days=400)  # Longer than which browsers keep no cookie (RFC 6265bis).
@@ -111,11 +111,10 @@ def client_user_agent() -> str:
 
 def load_session_from_cookie() -> SignedIn | None:
     """Return who the session cookie belongs to, or None."""
-    if (
-        is_for_the_api()
-    ):  # Where a page of somebody else's could ride the cookie: there is no form token there.
+    # There, a page of somebody else's could ride the cookie: there is no form token.
+    if is_for_the_api():
         return None
-    token = request.cookies.get(settings().session_cookie_name)
+    token = request.cookies.get(current_settings().session_cookie_name)
     row = sessions.find_session(token) if token else None
     if row is None:
         return None
@@ -126,14 +125,14 @@ def load_session_from_cookie() -> SignedIn | None:
 def remember_session(response: BaseResponse, token: str, user: User) -> BaseResponse:
     """Put the session's secret into its cookie, and into another the one by which this browser is known from now on."""
     _, life = sessions.lifetimes(user)
-    _set_cookie(response, settings().session_cookie_name, token, life)
+    _set_cookie(response, current_settings().session_cookie_name, token, life)
     _set_cookie(response, _browser_cookie(), _browser_secret(), BROWSER_COOKIE_LIFE)
     return forget_challenge(response)
 
 
 def forget_session(response: BaseResponse) -> BaseResponse:
     """Take the session cookie back. The browser stays known: its owner may be back, and not be locked out."""
-    return _delete_cookie(response, settings().session_cookie_name)
+    return _delete_cookie(response, current_settings().session_cookie_name)
 
 
 def remember_challenge(response: BaseResponse, secret: str) -> BaseResponse:
@@ -149,12 +148,6 @@ def challenge_secret() -> str:
 def forget_challenge(response: BaseResponse) -> BaseResponse:
     """Take the cookie of somebody who was half-way in back, if there is one."""
     return _delete_cookie(response, _challenge_cookie()) if challenge_secret() else response
-
-
-def settings() -> Settings:
-    """Return the settings of the current app."""
-    found: Settings = current_app.extensions["homechat_settings"]
-    return found
 
 
 def deny_by_default(app: Flask) -> None:
@@ -191,7 +184,7 @@ def _set_cookie(response: BaseResponse, name: str, value: str, life: timedelta) 
         value,
         max_age=int(life.total_seconds()),
         path=_cookie_path(),
-        secure=settings().is_secure_context,
+        secure=current_settings().is_secure_context,
         httponly=True,
         samesite="Lax",
     )
@@ -200,7 +193,7 @@ def _set_cookie(response: BaseResponse, name: str, value: str, life: timedelta) 
 
 def _delete_cookie(response: BaseResponse, name: str) -> BaseResponse:
     response.delete_cookie(
-        name, path=_cookie_path(), secure=settings().is_secure_context, httponly=True, samesite="Lax"
+        name, path=_cookie_path(), secure=current_settings().is_secure_context, httponly=True, samesite="Lax"
     )
     return response
 
@@ -214,12 +207,12 @@ def _browser_secret() -> str:
 
 
 def _browser_cookie() -> str:
-    return f"{settings().session_cookie_name}-browser"
+    return f"{current_settings().session_cookie_name}-browser"
 
 
 def _challenge_cookie() -> str:
-    return f"{settings().session_cookie_name}-step"
+    return f"{current_settings().session_cookie_name}-step"
 
 
 def _cookie_path() -> str:
-    return settings().path_prefix or "/"
+    return current_settings().path_prefix or "/"

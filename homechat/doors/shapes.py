@@ -14,6 +14,7 @@ from marshmallow.exceptions import SCHEMA
 
 from homechat import clock
 from homechat.doors.forms import is_unstorable
+from homechat.text import is_number
 
 STORABLE_NUMBER_MAX = 2**63 - 1
 T = TypeVar("T")
@@ -72,7 +73,7 @@ class NumberInAddress(fields.Integer):
         super().__init__(validate=validate.Range(min=at_least, max=STORABLE_NUMBER_MAX), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if not (isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19):
+        if not (isinstance(value, str) and is_number(value)):
             raise self.make_error("invalid")
         return super()._deserialize(value, attr, data, **kwargs)
 
@@ -81,7 +82,7 @@ class NumberOrDigits(Number):
     """A whole number, in digits too: many a program can fill in nothing but text."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 19:
+        if isinstance(value, str) and is_number(value):
             value = int(value)
         return super()._deserialize(value, attr, data, **kwargs)
 
@@ -107,7 +108,7 @@ class NameOrNumber(fields.Field[str | int]):
 class Few(fields.List[Any]):
     """A list of `at_most`. Of a longer one nothing is looked at: a body of a megabyte has room for 300,000 things."""
 
-    default_error_messages = {"too_many": lazy_gettext("Those are too many at once.")}
+    default_error_messages = {"too_many": lazy_gettext("That is too many at once.")}
 
     def __init__(self, of: fields.Field[Any], *, at_most: int, **kwargs: Any) -> None:
         super().__init__(of, validate=validate.Length(max=at_most), **kwargs)

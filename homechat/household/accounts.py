@@ -17,7 +17,7 @@ from homechat.accounts.queries import everyone
 from homechat.accounts.sessions import is_live_at
 from homechat.accounts.token_models import ApiToken
 from homechat.actor import Actor
-from homechat.database import db
+from homechat.database import db, row_of
 from homechat.errors import Forbidden, NotFound
 from homechat.security.policy import HouseRight, may_in_house
 from homechat.text import one_line
@@ -54,7 +54,7 @@ def accounts(actor: Actor, *, matching: str = "") -> list[Account]:
 def account(actor: Actor, user_id: int) -> Account:
     """Return somebody's account, one's own too. Raises Forbidden without the right, NotFound for ids of nobody."""
     _check_right(actor)
-    user = db.session.get(User, user_id) if 0 < user_id < 2**63 else None
+    user = row_of(User, user_id)
     if user is None or user.erased_at is not None:
         raise NotFound(_("There is nobody like that here."))
     return _with_standing([user])[0]

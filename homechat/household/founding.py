@@ -83,8 +83,9 @@ def checked_house_name(name: str) -> str:
     name = one_line(name)
     least, most = HOUSE_NAME_CHARACTERS
     if not least <= len(name) <= most:
-        sentence = _("The house's name has %(least)d to %(most)d characters.", least=least, most=most)
-        raise Invalid(sentence, fields={"house_name": sentence})
+        raise Invalid.at(
+            "house_name", _("The house's name has %(least)d to %(most)d characters.", least=least, most=most)
+        )
     return name
 
 

@@ -14,7 +14,7 @@ from homechat.accounts import step_up
 from homechat.accounts.models import User
 from homechat.actor import Actor, Role
 from homechat.audit import AuditLog
-from homechat.database import db, transaction
+from homechat.database import db, row_of, transaction
 from homechat.errors import Forbidden, Invalid, NotFound
 from homechat.household.models import Invitation
 from homechat.rooms.models import Room
@@ -191,7 +191,7 @@ def _may_open(actor: Actor, room: Room) -> bool:
 
 
 def _find_invitation(actor: Actor, invitation_id: int) -> Invitation:
-    invitation = db.session.get(Invitation, invitation_id) if 0 < invitation_id < 2**63 else None
+    invitation = row_of(Invitation, invitation_id)
     if invitation is None or not _may_manage(actor, invitation):
         raise NotFound(_("There is no such invitation."))
     return invitation

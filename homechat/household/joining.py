@@ -22,7 +22,7 @@ from homechat.accounts.models import Standing, User
 from homechat.accounts.proof_models import ResetLink
 from homechat.accounts.queries import has_admin, people
 from homechat.actor import Actor, Role
-from homechat.database import db, transaction
+from homechat.database import db, row_of, transaction
 from homechat.errors import Conflict, Forbidden, NotFound
 from homechat.household.invitations import inviter_of, open_invitation, room_to_open
 from homechat.household.models import Invitation, Newcomer
@@ -183,7 +183,7 @@ def _check_may_approve(actor: Actor) -> None:
 
 def _find_newcomer(actor: Actor, user_id: int) -> Newcomer:
     _check_may_approve(actor)
-    waiting = db.session.get(Newcomer, user_id) if 0 < user_id < 2**63 else None
+    waiting = row_of(Newcomer, user_id)
     if waiting is None:
         raise NotFound(_("Nobody like that waits to be let in. Perhaps somebody else was faster."))
     return waiting

@@ -74,7 +74,7 @@ def scopes_to_give(role: Role, *, as_bot: bool = False) -> list[Scope]:
 
 def _owner(actor: Actor, owner_id: int | None) -> User:
     if owner_id is not None and not actor.is_trusted_operator:
-        raise Forbidden(_("Tokens are made by those whose they are."))
+        raise Forbidden(_("Everybody makes their own tokens."))
     owner = db.session.get_one(User, actor.person_id if owner_id is None else owner_id)
     if not owner.is_welcome or not house_right(Role(owner.role), HouseRight.MAKE_TOKENS):
         raise Forbidden(_("Tokens are for people of the house."))
@@ -108,7 +108,7 @@ def _checked(
     wanted = set(scopes)
     given = [scope for scope in scopes_to_give(Role(owner.role), as_bot=as_bot) if scope.value in wanted]
     if not wanted:
-        fields["scopes"] = _("Tick what it may do, one thing at least.")
+        fields["scopes"] = _("Tick at least one thing that it may do.")
     elif len(given) != len(wanted):
         refused = ", ".join(sorted(wanted.difference(given)))[:100]
         fields["scopes"] = _("This token can't be given: %(scopes)s", scopes=refused)
@@ -123,12 +123,10 @@ def _rooms(owner: User, room_ids: Sequence[int]) -> list[int]:
     """Return these rooms once each. Raises Invalid unless the owner may know of all of them."""
     ids = sorted(set(room_ids))
     if not ids or len(ids) > ROOMS_MAX:
-        sentence = _("Choose 1 to %(number)d rooms.", number=ROOMS_MAX)
-        raise Invalid(sentence, fields={"room_ids": sentence})
+        raise Invalid.at("room_ids", _("Choose 1 to %(number)d rooms.", number=ROOMS_MAX))
     maker = Actor.system().acting_as(owner.id, Role(owner.role))
     for room_id in ids:
         found = look_up_room(maker, room_id)
         if found is None or RoomRight.SEE not in found.rights:
-            sentence = _("One of these rooms is not there.")
-            raise Invalid(sentence, fields={"room_ids": sentence})
+            raise Invalid.at("room_ids", _("One of these rooms is not there."))
     return ids

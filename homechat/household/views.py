@@ -17,8 +17,9 @@ from homechat.accounts.models import Standing, User
 from homechat.accounts.sign_in import begin_enrolment
 from homechat.actor import Actor, Role
 from homechat.doors.forms import errors_of, form_number, form_numbers, form_text, query_number
-from homechat.doors.people import current_actor, remember_challenge, remember_session, settings
+from homechat.doors.people import current_actor, remember_challenge, remember_session
 from homechat.errors import Forbidden, HomeChatError, Invalid, LockedDown, NotFound, StepUpNeeded
+from homechat.extensions import current_settings
 from homechat.household import founding, invitations, joining
 from homechat.household.account_history import own_history
 from homechat.household.models import Invitation
@@ -217,7 +218,7 @@ def _invites_page(
         raise Forbidden(_("You can't invite people. Ask whoever runs the house."))
     rows = invitations.invitations_for(actor)
     arrivals = invitations.arrivals_by_invitation(rows)
-    new_link = settings().origin + url_for("household.join", token=new_token) if new_token else None
+    new_link = current_settings().origin + url_for("household.join", token=new_token) if new_token else None
     return render_template(
         "household/invites.html",
         newcomers=newcomer_lines(actor) if joining.may_approve(actor) else [],
@@ -268,5 +269,4 @@ def _role() -> Role:
     try:
         return Role(form_text("role") or Role.MEMBER)
     except ValueError as error:
-        sentence = _("Choose one of the roles.")
-        raise Invalid(sentence, fields={"role": sentence}) from error
+        raise Invalid.at("role", _("Choose one of the roles.")) from error

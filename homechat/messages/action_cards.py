@@ -144,5 +144,5 @@ def _wrong_with_end(card: ActionCard) -> str:
     if not card.asks_something:
         return _("There is nothing to answer: send actions or ack_required with it.")
     if not clock.now() < card.expires_at <= clock.now() + OPEN_MAX:
-        return _("The end lies in the future, and at most a year from now.")
+        return _("The end has to be in the future, and at most a year from now.")
     return ""

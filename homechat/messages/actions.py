@@ -233,7 +233,7 @@ def require_answerable(actor: Actor, room_id: int | None, message_id: int) -> No
         sentence = _("What you answered was deleted meanwhile. You can send yours without it.")
     else:
         return
-    raise Conflict(sentence, fields={"reply_to_id": sentence})
+    raise Conflict.at("reply_to_id", sentence)
 
 
 def _read_up_to(found: RoomInHand, seq: int) -> int:

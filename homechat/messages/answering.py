@@ -62,8 +62,7 @@ def _find(actor: Actor, message_id: int, action_id: str) -> tuple[MessageInHand,
     require_there(found)
     card = card_on(found.message)
     if card is None or not (card.is_ack(action_id) or card.label_of(action_id)):
-        sentence = _("This message has no such button.")
-        raise Invalid(sentence, fields={"action_id": sentence})
+        raise Invalid.at("action_id", _("This message has no such button."))
     if actor.token_id is not None and card.token_id in family_of(actor.token_id):
         raise Forbidden(_("The program that asked can't answer. That is for people."))
     return found, card

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from flask import current_app
 from flask_babel import gettext as _
 
-from homechat.config import Settings
 from homechat.errors import Invalid
+from homechat.extensions import current_settings
 from homechat.messages.formatting import clean_body, is_blank
 
 
@@ -15,7 +14,7 @@ def checked_body(body: str, *, may_be_blank: bool = False) -> str:
 
     may_be_blank: whether the message has something else to show; else Invalid too when it is blank.
     """
-    most = _settings().message_characters
+    most = current_settings().message_characters
     # Far too long is refused before any work; whatever cleaning takes away, it is not that much.
     cleaned = clean_body(body) if len(body) <= 2 * most else body
     if len(body) <= 2 * most and is_blank(cleaned):
@@ -28,9 +27,4 @@ def checked_body(body: str, *, may_be_blank: bool = False) -> str:
         )
     else:
         return cleaned
-    raise Invalid(sentence, fields={"body": sentence})
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.extensions["homechat_settings"]
-    return settings
+    raise Invalid.at("body", sentence)

@@ -52,9 +52,8 @@ def edit_message(actor: Actor, *, message_id: int, body: str) -> MessageChanged:
         found.message.body = body
         found.message.edited_at = clock.now()
         told = note_change(found)
-        _refuse_answered(
-            found.message
-        )  # Now that the room's next number is ours, nobody's tap comes before it.
+        # Now that the room's next number is ours, nobody's tap comes before it.
+        _refuse_answered(found.message)
         return told
 
 

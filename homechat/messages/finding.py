@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from flask_babel import gettext as _
 
 from homechat.actor import Actor
-from homechat.database import db
+from homechat.database import row_of
 from homechat.errors import NotFound
 from homechat.messages.models import Message
 from homechat.rooms.queries import RoomInHand, look_up_room
@@ -27,7 +27,7 @@ def find_message(actor: Actor, message_id: int) -> MessageInHand:
 
     Raises NotFound for everybody else, whether there is such a message or not.
     """
-    message = db.session.get(Message, message_id) if 0 < message_id < 2**63 else None
+    message = row_of(Message, message_id)
     room = look_up_room(actor, message.room_id) if message is not None else None
     if (
         message is None

@@ -15,10 +15,11 @@ from homechat.messages.files import send_files
 from homechat.messages.finding import find_message
 from homechat.realtime.events import MessagePosted
 from homechat.rooms.actions import create_room, join_room, start_direct
-from homechat.rooms.naming import is_name_of_private_room, is_number, room_called, room_meant
+from homechat.rooms.naming import is_name_of_private_room, room_called, room_meant
 from homechat.rooms.people import direct_with
 from homechat.rooms.queries import find_room, may_create_room, no_such_room
 from homechat.security.policy import RoomRight, Scope, has_scope
+from homechat.text import is_number
 from homechat.uploads.receiving import ReceivedFile
 
 
@@ -59,8 +60,7 @@ def post_files(actor: Actor, letter: Letter, *, room_id: int, files: Sequence[Re
     Raises NotFound for a room that the actor can't see, Invalid where there is no file; as `send_files`.
     """
     if not files:
-        sentence = _("Send one file at least.")
-        raise Invalid(sentence, fields={"files[]": sentence})
+        raise Invalid.at("files[]", _("Send at least one file."))
     _check(letter, has_files=True)
     _enter(actor, room_id, letter)
     return send_files(

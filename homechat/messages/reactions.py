@@ -68,8 +68,7 @@ def unreact(actor: Actor, *, message_id: int, emoji: str) -> MessageChanged:
 def _one(text: str) -> str:
     emoji = text[: 2 * EMOJI_CHARACTERS_MAX].strip()
     if not is_one_emoji(emoji):
-        sentence = _("Pick one emoji, and nothing else.")
-        raise Invalid(sentence, fields={"emoji": sentence})
+        raise Invalid.at("emoji", _("Pick one emoji, and nothing else."))
     return with_picture(emoji)
 
 

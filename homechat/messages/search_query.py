@@ -37,14 +37,14 @@ def read_query(text: str) -> list[Phrase]:
     emoji, is enough.
     """
     if len(text) > QUERY_CHARACTERS_MAX:
-        raise _invalid(_("That is too long to look for. Try a few words of it."))
+        raise Invalid.at("q", _("That is too long to look for. Try a few words of it."))
     phrases = _phrases(text)
     words = [word for phrase in phrases for word in phrase.words]
     if sum(map(len, words)) < QUERY_LETTERS_MIN and not any(map(stands_alone, words)):
-        raise _invalid(_("Type two letters at least."))
+        raise Invalid.at("q", _("Type at least two letters."))
     phrases = list(dict.fromkeys(phrases))
     if len(phrases) > PHRASES_MAX:
-        raise _invalid(_("That is too long to look for. Try a few words of it."))
+        raise Invalid.at("q", _("That is too long to look for. Try a few words of it."))
     return phrases
 
 
@@ -104,7 +104,3 @@ def _is(phrase: Phrase, words: tuple[str, ...]) -> bool:
     if not phrase.is_open or len(words) < len(phrase.words):
         return phrase.words == words
     return phrase.words[:-1] == words[:-1] and words[-1].startswith(phrase.words[-1])
-
-
-def _invalid(sentence: str) -> Invalid:
-    return Invalid(sentence, fields={"q": sentence})

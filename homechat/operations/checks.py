@@ -24,6 +24,7 @@ from homechat.accounts.models import User
 from homechat.actor import Actor
 from homechat.config import Settings
 from homechat.database import db
+from homechat.extensions import current_settings
 from homechat.operations import machine
 from homechat.operations.backups import folder as backups
 from homechat.operations.totals import check_may_watch
@@ -57,7 +58,7 @@ class Check:
 def checks(actor: Actor) -> dict[str, Check]:
     """Return what each check found, by its name. Raises NotFound for everybody but admins and the operator."""
     check_may_watch(actor)
-    settings: Settings = current_app.extensions["homechat_settings"]
+    settings = current_settings()
     return {name: _looked_at(check, settings) for name, check in CHECKS.items()}
 
 

@@ -27,6 +27,7 @@ from homechat.accounts.token_models import TokenKind
 from homechat.actor import Actor, Role
 from homechat.config import Settings
 from homechat.database import Base, db, migration_engine, transaction
+from homechat.extensions import current_settings
 from homechat.lockdown import Kind
 from homechat.operations import lockdown as actions
 from homechat.security import passwords
@@ -71,7 +72,7 @@ class Copy:
 @contextmanager
 def copied_house() -> Iterator[Copy]:
     """Copy this house, and have an admin and a member move in; it stands open, and is gone afterwards."""
-    real: Settings = current_app.extensions["homechat_settings"]
+    real = current_settings()
     build: Build = current_app.extensions["homechat_build_elsewhere"]
     with tempfile.TemporaryDirectory(prefix="homechat-drill-") as folder:
         file = Path(folder) / "drill.db"
@@ -131,12 +132,6 @@ def within(app: Flask, act: Callable[[], T]) -> T:
     """Return what `act` does in the copy."""
     with app.app_context():
         return act()
-
-
-def settings_of(app: Flask) -> Settings:
-    """Return the settings of the copy."""
-    settings: Settings = app.extensions["homechat_settings"]
-    return settings
 
 
 def _copy_rows(settings: Settings) -> None:

@@ -7,10 +7,9 @@ from flask import Flask, current_app, url_for
 from homechat import clock, connection
 from homechat.accounts import api_requests, kept_answers
 from homechat.bots import courier, deliveries
-from homechat.config import Settings
 from homechat.database import is_sqlite
 from homechat.errors import Unavailable
-from homechat.extensions import socketio
+from homechat.extensions import settings_of, socketio
 from homechat.household.founding import new_setup_token
 from homechat.operations import retention
 from homechat.operations.checks import DUTIES_DONE
@@ -45,10 +44,10 @@ def setup_link(app: Flask) -> str | None:
 
 def link_to(app: Flask, endpoint: str, *, token: str) -> str:
     """Return the public address of the page behind the secret `token`, for who asks at the shell."""
-    settings: Settings = app.extensions["homechat_settings"]
+    settings = settings_of(app)
     with app.test_request_context(base_url=settings.origin):
         path = url_for(endpoint, token=token)
-    return f"{settings.origin}{settings.path_prefix}{path}"
+    return f"{settings.public_url}{path}"
 
 
 def _begin() -> list[str]:
@@ -61,7 +60,7 @@ def _begin() -> list[str]:
 
 
 def _watch(app: Flask) -> None:
-    settings: Settings = app.extensions["homechat_settings"]
+    settings = settings_of(app)
     with app.app_context():
         revocation.watch_epoch(connection.look_again, every_seconds=settings.epoch_poll_seconds)
 

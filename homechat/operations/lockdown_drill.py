@@ -16,9 +16,11 @@ from homechat.accounts import sessions
 from homechat.accounts.models import LoginSession
 from homechat.accounts.sign_in import sign_in
 from homechat.actor import Actor, Door, Role
+from homechat.config import API_PREFIX
 from homechat.database import db
 from homechat.doors.events import Sender, dispatch
 from homechat.errors import LockedDown, NotFound
+from homechat.extensions import settings_of
 from homechat.lockdown import Kind
 from homechat.operations import lockdown as actions
 from homechat.operations.drill_house import (
@@ -28,7 +30,6 @@ from homechat.operations.drill_house import (
     everything,
     renewed,
     restore_devices,
-    settings_of,
     within,
 )
 from homechat.realtime.live_sockets import LiveSocket, live_sockets
@@ -36,7 +37,7 @@ from homechat.security.tokens import new_token
 
 A_PAGE = "/rooms"
 AN_EVENT = "room:list"
-A_TOKENS_PAGE = "/api/v1/me"
+A_TOKENS_PAGE = f"{API_PREFIX}/me"
 OK, LOCKED = 200, 423
 
 

@@ -12,8 +12,8 @@ from homechat.accounts.models import Standing
 from homechat.accounts.queries import everyone
 from homechat.actor import Actor, Role
 from homechat.bots.delivery_log import undelivered
-from homechat.config import Settings
 from homechat.errors import NotFound
+from homechat.extensions import current_settings
 from homechat.messages.counting import messages_ever
 from homechat.operations import machine
 from homechat.operations.health import app_version
@@ -60,7 +60,7 @@ class Totals:
 def totals(actor: Actor) -> Totals:
     """Return the house in numbers. Raises NotFound for everybody but admins and the operator."""
     check_may_watch(actor)
-    settings: Settings = current_app.extensions["homechat_settings"]
+    settings = current_settings()
     counts: RequestCounts = current_app.extensions["homechat_request_counts"]
     watchdog = current_app.extensions.get("homechat_watchdog")
     everybody = everyone()

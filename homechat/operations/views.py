@@ -10,8 +10,9 @@ from flask_babel import gettext as _
 from homechat.accounts import api_requests, bearers
 from homechat.actor import Actor, Door
 from homechat.doors.bearers import refuse_in_lockdown, token_of_request
-from homechat.doors.people import client_address, client_user_agent, settings
+from homechat.doors.people import client_address, client_user_agent
 from homechat.errors import NotFound
+from homechat.extensions import current_settings
 from homechat.operations.health import blueprint
 from homechat.operations.prometheus import CONTENT_TYPE, text_of
 from homechat.operations.totals import totals
@@ -46,7 +47,7 @@ def _scraper_with(token: str) -> Actor | None:
         return None
     limits.spend(limits.API, row.id)
     actor = bearers.actor_of(row, door=Door.API, address=client_address(), user_agent=client_user_agent())
-    if settings().is_https and not request.is_secure:
+    if current_settings().is_https and not request.is_secure:
         # Others on the way could read it: it is no secret any more.
         api_requests.note_refused(actor, method="GET", route=request.path, why="plain http")
         return None
@@ -66,7 +67,7 @@ def _scraper_nearby() -> Actor | None:
     if any(header in request.headers for header in OF_PROXIES):
         return None
     peer = _peer()
-    is_near = any(peer in ip_network(each) for each in settings().metrics_networks) if peer else False
+    is_near = any(peer in ip_network(each) for each in current_settings().metrics_networks) if peer else False
     return Actor.system() if is_near else None
 
 

@@ -13,7 +13,7 @@ from homechat import audit, clock
 from homechat.accounts.cards import card_of
 from homechat.accounts.models import User
 from homechat.actor import Actor, Role
-from homechat.database import db, transaction
+from homechat.database import db, row_of, transaction
 from homechat.errors import Conflict, Forbidden, Invalid, NotFound
 from homechat.realtime import revocation
 from homechat.realtime.events import (
@@ -352,7 +352,7 @@ def _archive(actor: Actor, session: Session, room: Room) -> None:
 def _people_to_add(actor: Actor, user_ids: Sequence[int]) -> list[User]:
     people = []
     for user_id in dict.fromkeys(user_ids):
-        user = db.session.get(User, user_id) if 0 < user_id < 2**63 else None
+        user = row_of(User, user_id)
         if user is None or not user.is_welcome or not may_meet(actor, user):
             raise NotFound(_("There is nobody like that here."))
         people.append(user)
@@ -408,8 +408,7 @@ def _key_of(name: str, kind: RoomKind) -> str | None:
 
 def _name_taken() -> Conflict:
     """Made before anything is written: whose language it speaks cannot be looked up after a failed flush."""
-    sentence = _("A room of that name is already here.")
-    return Conflict(sentence, fields={"name": sentence})
+    return Conflict.at("name", _("There is already a room of that name."))
 
 
 def _flush_or_raise(session: Session, conflict: Conflict) -> None:

@@ -13,7 +13,7 @@ from homechat.errors import Conflict
 from homechat.rooms.models import Membership, Room
 from homechat.rooms.queries import cards_of_rooms, home_room, look_up_room
 from homechat.security.policy import RoomKind, RoomRight
-from homechat.text import one_line
+from homechat.text import is_number, one_line
 
 
 def folded(name: str) -> str:
@@ -37,11 +37,6 @@ def room_meant(actor: Actor, room: str | int | None) -> int | None:
             return found
         room = int(room)
     return room if _can_see(actor, room) else None
-
-
-def is_number(name: str) -> bool:
-    """Whether text, where it is nobody's name, is an id; no room is made of it then."""
-    return name.isascii() and name.isdigit() and len(name) < 19
 
 
 def room_called(actor: Actor, name: str) -> int | None:

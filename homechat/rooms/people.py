@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from homechat.accounts.models import Standing, User
 from homechat.accounts.queries import person_named
 from homechat.actor import Actor
-from homechat.database import db
+from homechat.database import db, row_of
 from homechat.errors import NotFound
 from homechat.rooms.models import Room
 from homechat.rooms.queries import is_within_reach, may_meet
@@ -16,7 +16,7 @@ from homechat.rooms.queries import is_within_reach, may_meet
 
 def person_in_sight(actor: Actor, user_id: int) -> User:
     """Return the person of this id. Raises NotFound unless the actor may know of them, and while they wait outside."""
-    user = db.session.get(User, user_id) if 0 < user_id < 2**63 else None
+    user = row_of(User, user_id)
     return _if_known(actor, user)
 
 

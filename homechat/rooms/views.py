@@ -169,8 +169,7 @@ def _kind() -> RoomKind:
     """Return what kind of room was chosen; a slip of the pen must not make a private room public."""
     kind = form_text("kind") or RoomKind.PUBLIC
     if kind not in (RoomKind.PUBLIC, RoomKind.PRIVATE):
-        sentence = _("Choose who can find it.")
-        raise Invalid(sentence, fields={"kind": sentence})
+        raise Invalid.at("kind", _("Choose who can find it."))
     return RoomKind(kind)
 
 
@@ -178,8 +177,7 @@ def _owners_add_only() -> bool | None:
     """Return what was chosen about who adds people, None when the form does not say."""
     chosen = form_text("who_adds")
     if chosen not in ("", "everyone", "owners"):
-        sentence = _("Choose who may add people.")
-        raise Invalid(sentence, fields={"who_adds": sentence})
+        raise Invalid.at("who_adds", _("Choose who may add people."))
     return chosen == "owners" if chosen else None
 
 

@@ -119,9 +119,8 @@ class FormCookie(SecureCookieSessionInterface):
 
     def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
         if response.cache_control.no_store or request.blueprint == "pages":
-            session.accessed = (
-                False  # Else Flask says `Vary: Cookie`, of what nobody keeps or what everybody may.
-            )
+            # Else Flask says `Vary: Cookie`, of what nobody keeps or what everybody may.
+            session.accessed = False
         super().save_session(app, session, response)
 
 

@@ -58,15 +58,15 @@ SENDS = Budget("sends", lambda settings: f"{2 * settings.messages_per_minute}/mi
 CHANGES = Budget(
     "changes",
     lambda settings: f"{settings.messages_per_minute}/minute",
-    lazy_gettext("Those are a lot of changes."),
+    lazy_gettext("That is a lot of changes."),
 )
-REACTIONS = Budget("reactions", "30/minute", lazy_gettext("Those are a lot of reactions."))
-ANSWERS = Budget("answers", "30/minute", lazy_gettext("Those are a lot of answers."))
+REACTIONS = Budget("reactions", "30/minute", lazy_gettext("That is a lot of reactions."))
+ANSWERS = Budget("answers", "30/minute", lazy_gettext("That is a lot of answers."))
 # Of all of these events themselves, as SENDS.
 TOUCHES = Budget("touches", lambda settings: f"{4 * settings.messages_per_minute}/minute", CHANGES.reason)
 READ = Budget("read", "120/minute", _LOADING)
 HISTORY = Budget("history", "240/minute", _LOADING)
-SEARCH = Budget("search", "30/minute", lazy_gettext("Those are a lot of searches."))
+SEARCH = Budget("search", "30/minute", lazy_gettext("That is a lot of searches."))
 TYPING = Budget("typing", "120/minute", _FAST)
 SOCKET_EVENTS = Budget(
     "socket_events", lambda settings: f"{10 * settings.messages_per_minute}/minute", _LOADING
@@ -78,22 +78,22 @@ CONNECTS = Budget(
     lazy_gettext("This device connects again and again."),
 )
 JOINS = Budget("joins", "30/minute", _FAST)
-CREATE_ROOMS = Budget("create_rooms", "60/hour", lazy_gettext("Those are a lot of new rooms."))
-INVITES = Budget("invites", "20/hour", lazy_gettext("Those are a lot of invitations."))
-UPLOADS = Budget("uploads", lambda settings: settings.upload_limit, lazy_gettext("Those are a lot of files."))
+CREATE_ROOMS = Budget("create_rooms", "60/hour", lazy_gettext("That is a lot of new rooms."))
+INVITES = Budget("invites", "20/hour", lazy_gettext("That is a lot of invitations."))
+UPLOADS = Budget("uploads", lambda settings: settings.upload_limit, lazy_gettext("That is a lot of files."))
 # Each may come with a bot, whose name is taken for good.
 NEW_TOKENS = Budget("new_tokens", "30/hour", _FAST)
 # Each is a process that reads the whole house; one at a time besides.
-BACKUPS = Budget("backups", "20/hour", lazy_gettext("Those are a lot of backups."))
+BACKUPS = Budget("backups", "20/hour", lazy_gettext("That is a lot of backups."))
 SIGN_IN = Budget("sign_in", lambda settings: settings.sign_in_limit, _SIGN_IN, by_address=True)
 SIGN_IN_ADDRESS = Budget(
     "sign_in_address", lambda settings: settings.sign_in_address_limit, _SIGN_IN, by_address=True
 )
 # Of one hook, beside MESSAGES of its bot: whoever calls one too often uses up no other, nor what people have.
 WEBHOOKS = Budget(
-    "webhooks", lambda settings: settings.webhook_limit, lazy_gettext("Those are a lot of calls.")
+    "webhooks", lambda settings: settings.webhook_limit, lazy_gettext("That is a lot of calls.")
 )
-API = Budget("api", lambda settings: settings.api_limit, lazy_gettext("Those are a lot of requests."))
+API = Budget("api", lambda settings: settings.api_limit, lazy_gettext("That is a lot of requests."))
 API_ADDRESS = Budget("api_address", API.rate, API.reason, by_address=True)
 # Calls for no hook, or wrongly signed: of the address that they come from, and of no bot.
 WRONG_CALLS = Budget("wrong_calls", API.rate, WEBHOOKS.reason, by_address=True)
@@ -128,11 +128,6 @@ def spend(budget: Budget, *key_parts: object) -> None:
     except TooMany as refusal:
         g.retry_after = refusal.retry_after  # For the header of whichever reply comes of this.
         raise
-
-
-def remaining(budget: Budget, *key_parts: object) -> int:
-    """Return how often they may still do it right now."""
-    return _budgets().remaining(budget, *key_parts)
 
 
 def standing(budget: Budget, *key_parts: object) -> Standing:
@@ -173,10 +168,6 @@ class Budgets:
         free_at = self._windows.get_window_stats(rate, *key).reset_time
         seconds = max(1, ceil(free_at - clock.now().timestamp()))
         raise TooMany(f"{budget.reason} {_wait(seconds)}", retry_after=seconds)
-
-    def remaining(self, budget: Budget, *key_parts: object) -> int:
-        """Return how often they may still do it right now."""
-        return self._windows.get_window_stats(self._rates[budget], *_key(budget, key_parts)).remaining
 
     def standing(self, budget: Budget, *key_parts: object) -> Standing:
         """Return how much of `budget` they have, and have left."""

@@ -1,7 +1,7 @@
 """Who may do what, on one screen: the code of the table in docs/permissions.md.
 
-Everything here is pure. `room_right()` answers for one room, `house_right()` for the house. Whether somebody may *know*
-of a room is the right SEE; where that is missing, the answer at every door is "not found".
+Everything here is pure. `room_rights()` answers for one room, `house_right()` for the house. Whether somebody may
+*know* of a room is the right SEE; where that is missing, the answer at every door is "not found".
 """
 
 from __future__ import annotations
@@ -166,11 +166,6 @@ def has_scope(actor: Actor, scope: Scope) -> bool:
 def was_given(actor: Actor, scope: Scope) -> bool:
     """Return whether the actor came with a token that is good for `scope`; nobody else was given anything."""
     return actor.scopes is not None and scope in actor.scopes
-
-
-def room_right(role: Role | None, right: RoomRight, *, room: RoomFacts, here: RoomRole | None) -> bool:
-    """Return whether somebody of `role` has `right` in `room`, where they are `here` (None: not a member)."""
-    return role is not None and right in room_rights(role, room=room, here=here)
 
 
 def room_rights(role: Role, *, room: RoomFacts, here: RoomRole | None) -> frozenset[RoomRight]:

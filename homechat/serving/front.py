@@ -21,7 +21,7 @@ from homechat.accounts import bearers, sessions
 from homechat.accounts.token_models import ApiToken
 from homechat.actor import Role
 from homechat.config import Settings
-from homechat.doors.bearers import bearer_in
+from homechat.doors.bearers import token_in
 from homechat.request_counts import RequestCounts
 from homechat.security.headers import HeadersMiddleware
 from homechat.security.policy import LISTENING_SCOPE, Scope
@@ -103,7 +103,7 @@ def _sender_of(
     settings: Settings, who_sends: Callable[[str, str], Sender | None], environ: "WSGIEnvironment"
 ) -> Sender | None:
     """Return who is behind the token or the cookie of a request, None for a stranger."""
-    token = bearer_in(environ.get("HTTP_AUTHORIZATION", "")) or environ.get("HTTP_X_API_KEY", "").strip()
+    token = token_in(environ)
     secret = parse_cookie(environ).get(settings.session_cookie_name, "")
     return who_sends(secret, token) if token or secret else None
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from homechat.doors.bearers import API_PREFIX
+from homechat.config import API_PREFIX
 from homechat.doors.replies import CARRIED, CODES, carrying
 
 if TYPE_CHECKING:

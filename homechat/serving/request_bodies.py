@@ -6,7 +6,6 @@ counted before it is read, so that many who announce much at once fill neither m
 """
 
 import logging
-import re
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -22,7 +21,7 @@ from homechat.addresses import address_key
 from homechat.config import Settings
 from homechat.serving.refusals import refuse
 from homechat.serving.under_way import Place, UnderWay
-from homechat.uploads.receiving import FOLDER
+from homechat.uploads.receiving import FOLDER, MANY_FILES, ONE_FILE
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -39,8 +38,6 @@ PIECE_BYTES = 65_536
 FIELDS_MAX = 1000
 BESIDE_A_FILE_BYTES = 65_536
 """What a form with one file has besides its bytes."""
-ONE_FILE = re.compile(r"/rooms/\d+/uploads")
-MANY_FILES = re.compile(r"/rooms/\d+/files|/api/v1/channels/\d+/(media|messages)")
 
 COPIES = 3
 """How often the bytes of a file lie on the disk while it is taken in: as the body, as a part of it, as what we keep."""
@@ -148,7 +145,7 @@ class WholeBodies:
             left.callback(under_way.give_back, sender, length)
             return None
         if place is Place.TOO_MANY_OF_THEIRS:
-            return 429, "You are sending very much at once. Please try again when some of it has arrived."
+            return 429, "You are sending a lot at once. Please try again when some of it has arrived."
         return 503, "A lot is being sent to this house right now. Please try again in a moment."
 
     def _known_sender(self, environ: "WSGIEnvironment") -> int | None:

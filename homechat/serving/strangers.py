@@ -77,7 +77,6 @@ class Strangers:
 
     def _is_let_in(self, eio_sid: str) -> bool:
         manager = self._server.manager
-        sid = manager.sid_from_eio_sid(
-            eio_sid, NAMESPACE
-        )  # Whoever asks has one, too, before there is an answer.
+        # Whoever asks has one, too, before there is an answer.
+        sid = manager.sid_from_eio_sid(eio_sid, NAMESPACE)
         return sid is not None and bool(manager.is_connected(sid, NAMESPACE))

@@ -126,9 +126,8 @@ class _Handler(WSGIRequestHandler):
         if "websocket" in environ.get("HTTP_UPGRADE", "").lower():
             self.connection.settimeout(2 * self.server.settings.ping_seconds + 5)
             environ["werkzeug.socket"] = _WholeSends(self.connection)
-            self.close_connection = (
-                True  # It has no reply to say so; the next bytes would be another request.
-            )
+            # It has no reply to say so; the next bytes would be another request.
+            self.close_connection = True
         return environ
 
     def send_response(self, code: int, message: str | None = None) -> None:

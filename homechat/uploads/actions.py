@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import IO
 
 import sqlalchemy as sa
-from flask import current_app
 from flask_babel import gettext as _
 
 from homechat import clock
@@ -17,6 +16,7 @@ from homechat.actor import Actor
 from homechat.config import Settings
 from homechat.database import db, give_back_connection, transaction
 from homechat.errors import HomeChatError, Invalid, NoSpace, NotFound, TooLarge, Unavailable
+from homechat.extensions import current_settings
 from homechat.offload import in_native_thread
 from homechat.rooms.queries import find_room
 from homechat.security import limits
@@ -46,7 +46,7 @@ def store_upload(actor: Actor, *, room_id: int, name: str, stream: IO[bytes]) ->
     """
     find_room(actor, room_id, RoomRight.POST)
     limits.spend(limits.UPLOADS, actor.person_id)
-    settings = _settings()
+    settings = current_settings()
     _check_space(actor, settings)
     give_back_connection()
     with Workbench(settings.data_dir) as bench:
@@ -127,7 +127,7 @@ def forget_uploads() -> int:
     """
     _mark_gone()
     _delete_rows()
-    data_dir = _settings().data_dir
+    data_dir = current_settings().data_dir
     in_native_thread(files.clear_workbenches, data_dir)
     gone = 0
     old = in_native_thread(lambda: list(files.old_files(data_dir)))
@@ -176,7 +176,7 @@ def _check_space(actor: Actor, settings: Settings) -> None:
 def _check_quota(actor: Actor, settings: Settings, size: int) -> None:
     used, most = used_by(actor.answerable_id), settings.upload_quota_bytes
     if used.on_disk_bytes + size > ON_DISK_SHARES * most:
-        raise NoSpace(_("You have deleted a lot today. It makes room tomorrow."))
+        raise NoSpace(_("You have deleted a lot today. That space comes free tomorrow."))
     if used.files >= settings.upload_quota_files or used.byte_size + size > most:
         raise NoSpace(_("You have shared as many files as fit here. Delete messages with large ones first."))
 
@@ -244,8 +244,3 @@ def _sweep(data_dir: Path, sha256s: list[str], *, is_sure: bool = False) -> int:
 
 def _too_large(settings: Settings) -> str:
     return _("A file may have up to %(most)d MB.", most=settings.upload_bytes // 1_000_000)
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.extensions["homechat_settings"]
-    return settings

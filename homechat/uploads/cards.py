@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from flask import current_app
-
-from homechat.config import Settings
+from homechat.extensions import current_settings
 from homechat.uploads.kinds import OPAQUE_TYPE, Group
 from homechat.uploads.models import Upload
 
@@ -60,7 +58,7 @@ class FileCard:
 
 def card_of_file(upload: Upload) -> FileCard:
     """Return the card of a file. Its addresses have the prefix of the house's own in front."""
-    settings: Settings = current_app.extensions["homechat_settings"]
+    settings = current_settings()
     place = f"{settings.path_prefix}/uploads/{upload.id}"
     return FileCard(
         id=upload.id,

@@ -91,7 +91,7 @@ def draw_still(image: Any, form: str, drawn: str, small: str) -> dict[str, Any]:
     image = with_common_colours(as_mode_for(image, form))
     image.info.clear()  # Some of it would be written again.
     image.save(drawn, form, **still_options(form, image, transparency))
-    told = {"form": form, "width": image.width, "height": image.height, "has_small": True}
+    told = {"form": form, "width": image.width, "height": image.height}
     if transparency is not None:
         image.info["transparency"] = transparency
     if image.mode not in ("RGB", "RGBA"):
@@ -125,7 +125,7 @@ def draw_moving(image: Any, form: str, frames: int, drawn: str) -> dict[str, Any
     for name in ("comment", "exif", "xmp", "icc_profile"):
         image.info.pop(name, None)
     image.save(drawn, form, save_all=True, **options)
-    return {"form": form, "width": image.width, "height": image.height, "has_small": False}
+    return {"form": form, "width": image.width, "height": image.height}
 
 
 def as_mode_for(image: Any, form: str) -> Any:

@@ -34,7 +34,6 @@ class Picture:
     kind: Kind
     width: int
     height: int
-    has_small: bool
 
 
 def draw_anew(bench: Workbench, kind: Kind, *, person_id: int) -> Picture:
@@ -53,11 +52,11 @@ def draw_anew(bench: Workbench, kind: Kind, *, person_id: int) -> Picture:
         raise Unavailable(_("A lot is going on here right now. Please try again in a moment.")) from error
     if "form" in told:
         form = _FORMS[str(told["form"])]
-        return Picture(form, int(told["width"]), int(told["height"]), has_small=bool(told["has_small"]))
+        return Picture(form, int(told["width"]), int(told["height"]))
     raise Invalid(_refusal(told.get("refused")))
 
 
-def _run(bench: Workbench, kind: Kind) -> dict[str, str | int | bool]:
+def _run(bench: Workbench, kind: Kind) -> dict[str, str | int]:
     """Return what the worker says; nothing, when it was ended for taking too much."""
     answer = bench.folder / "answer"
     command = [
@@ -76,7 +75,7 @@ def _run(bench: Workbench, kind: Kind) -> dict[str, str | int | bool]:
         )
         _wait(process)
     try:
-        told: dict[str, str | int | bool] = json.loads(answer.read_text(encoding="ascii"))
+        told: dict[str, str | int] = json.loads(answer.read_text(encoding="ascii"))
     except ValueError:
         return {"refused": "too_demanding"}
     return told

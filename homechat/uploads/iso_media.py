@@ -73,9 +73,8 @@ class _Cleaning:
             box = self._box_at(start, end)
             boxes.append(box)
             start = box.end
-        write_zeros(
-            self._file, start, end - start
-        )  # Nothing stands in so few bytes, but something could be written.
+        # Nothing stands in so few bytes, but something could be written.
+        write_zeros(self._file, start, end - start)
         return boxes
 
     def _box_at(self, start: int, end: int) -> Box:

@@ -12,9 +12,8 @@ SEEK_HEAD, INFO, TRACKS, CUES, CLUSTER = 0x114D9B74, 0x1549A966, 0x1654AE6B, 0x1
 # Where a recording went out live, nobody knew how long a cluster would be: then its content stands among the others.
 IN_CLUSTER = frozenset({0xE7, 0xA7, 0xAB, 0xA3, 0xA0})
 KEPT = frozenset({SEEK_HEAD, CUES, CLUSTER, *IN_CLUSTER})
-KEPT_OF_INFO = frozenset(
-    {0x2AD7B1, 0x4489, 0x4D80, 0x5741}
-)  # How time is counted, how long, and by which program.
+# How time is counted, how long, and by which program.
+KEPT_OF_INFO = frozenset({0x2AD7B1, 0x4489, 0x4D80, 0x5741})
 VOID, TRACK, TRACK_KIND = 0xEC, 0xAE, 0x83
 SEEN_OR_HEARD = frozenset({1, 2})
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO
 
-from flask import Flask, Request, current_app, request
+from flask import Flask, Request, request
 from flask_babel import gettext as _
 
-from homechat.config import Settings
+from homechat.config import API_PREFIX
 from homechat.errors import Invalid
+from homechat.extensions import current_settings
 from homechat.offload import in_native_thread
 from homechat.uploads.actions import FILES_MAX
 
 FOLDER = "homechat.files_folder"
 """Where in the environment it says in which folder large parts may lie; set by whoever lets a large body in."""
+ONE_FILE = re.compile(r"/rooms/\d+/uploads")
+MANY_FILES = re.compile(rf"/rooms/\d+/files|{API_PREFIX}/channels/\d+/(media|messages)")
+"""Where forms with files go. Whoever lets bodies in asks, before there is a request that Flask could route."""
 FIELD = "files"
 IN_MEMORY_BYTES = 65_536
 OTHER_FIELDS_MAX = 20
@@ -62,7 +67,7 @@ def received_files(field: str = FIELD) -> list[ReceivedFile]:
 def _take_apart() -> None:
     if FOLDER not in request.environ or request.mimetype != "multipart/form-data":
         return
-    settings: Settings = current_app.extensions["homechat_settings"]
+    settings = current_settings()
     # Who lets large bodies in has counted the bytes.
     request.max_content_length = settings.upload_request_bytes
     request.max_form_memory_size = settings.request_bytes

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from urllib.parse import quote
 
-from flask import Response, current_app, send_file
+from flask import Response, send_file
 from flask_babel import gettext as _
 
-from homechat.config import Settings
 from homechat.errors import NotFound
+from homechat.extensions import current_settings
 from homechat.security.headers import use_policy
 from homechat.uploads.files import path_of
 from homechat.uploads.kinds import OPAQUE_TYPE, WEBP
@@ -40,7 +40,7 @@ def reply_with_thumbnail(upload: Upload) -> Response:
 
 
 def _reply(upload: Upload, sha256: str, content_type: str, disposition: str) -> Response:
-    settings: Settings = current_app.extensions["homechat_settings"]
+    settings = current_settings()
     try:
         response = send_file(
             path_of(settings.data_dir, sha256), mimetype=content_type, conditional=True, etag=sha256[:32]

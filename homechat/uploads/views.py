@@ -24,9 +24,8 @@ def store(room_id: int) -> Response:
     actor = current_actor()
     files = received_files()
     if len(files) != 1:
-        find_room(
-            actor, room_id, RoomRight.POST
-        )  # Who may not know of it learns nothing of what is asked there.
+        # Who may not know of it learns nothing of what is asked there.
+        find_room(actor, room_id, RoomRight.POST)
         raise Invalid(_("Choose a file first."))
     file = store_upload(actor, room_id=room_id, name=files[0].name, stream=files[0].stream)
     return jsonify(ok=True, file=file.as_dict())

@@ -9,16 +9,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import current_app
 from flask_babel import gettext as _
 
 from homechat import audit, written_keys
 from homechat.accounts import step_up
 from homechat.actor import Actor
-from homechat.config import Settings
 from homechat.database import transaction
 from homechat.errors import Conflict, Forbidden, NotFound
-from homechat.extensions import socketio
+from homechat.extensions import current_settings, socketio
 from homechat.operations.backups import folder, keys, making, orders, working
 from homechat.operations.backups.folder import Backup, Status
 from homechat.operations.backups.working import Work
@@ -33,7 +31,7 @@ LOOK_SECONDS = 0.1
 def every_backup(actor: Actor) -> list[Backup]:
     """Return all backups, the newest first. Raises Forbidden, StepUpNeeded."""
     _check_right(actor)
-    return folder.every_backup(_settings().data_dir)
+    return folder.every_backup(current_settings().data_dir)
 
 
 def start(actor: Actor, work: Work, backup_id: str | None = None) -> Backup:
@@ -52,7 +50,7 @@ def start(actor: Actor, work: Work, backup_id: str | None = None) -> Backup:
 def work_now(actor: Actor, work: Work, backup_id: str | None = None) -> Backup:
     """Do a job here, and return its backup when it is done or has failed. For the shell. Raises as `start` does."""
     with _turn(actor, work, backup_id) as (backup, _lock):
-        working.do(actor, work, backup.id, _settings())
+        working.do(actor, work, backup.id, current_settings())
     return _found(backup.id)
 
 
@@ -65,14 +63,14 @@ def own_key_written(actor: Actor) -> str:
         raise Forbidden(_("Only the operator can see the key of the backups."))
     with transaction():
         audit.record(actor, audit.Action.EXPORT, detail={"what": "backup key"})
-    return written_keys.written(keys.newest_key(_settings()))
+    return written_keys.written(keys.newest_key(current_settings()))
 
 
 @contextmanager
 def _turn(actor: Actor, work: Work, backup_id: str | None) -> Iterator[tuple[Backup, int]]:
     """Yield the backup of a job that begins now, and the lock that the job has to hold."""
     _check_right(actor)
-    settings = _settings()
+    settings = current_settings()
     if backup_id is not None and _found(backup_id).status is not Status.DONE:
         raise Conflict(_("This backup was never finished. Choose another one."))
     if actor.user_id is not None:
@@ -92,7 +90,7 @@ def _turn(actor: Actor, work: Work, backup_id: str | None) -> Iterator[tuple[Bac
 
 
 def _found(backup_id: str) -> Backup:
-    backup = folder.find(_settings().data_dir, backup_id)
+    backup = folder.find(current_settings().data_dir, backup_id)
     if backup is None:
         raise NotFound(_("There is no such backup."))
     return backup
@@ -110,8 +108,3 @@ def _check_right(actor: Actor) -> None:
     if not may_in_house(actor, HouseRight.MAKE_BACKUPS):
         raise Forbidden(_("Only an admin can make backups."))
     step_up.require(actor)
-
-
-def _settings() -> Settings:
-    settings: Settings = current_app.extensions["homechat_settings"]
-    return settings

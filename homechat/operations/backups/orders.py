@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flask import current_app
-
 from homechat.actor import Actor, Door, Role
 from homechat.config import Settings
+from homechat.extensions import current_settings
 from homechat.operations.backups.working import Work
 from homechat.paths import PACKAGE
 
@@ -36,7 +35,7 @@ class Order:
 
 def begin(actor: Actor, work: Work, backup_id: str, *, turn: int) -> subprocess.Popen[bytes]:
     """Start a job, and return its process. turn: the lock of the folder, which the process holds from here on."""
-    settings: Settings = current_app.extensions["homechat_settings"]
+    settings = current_settings()
     order = {"settings": _plain(settings), "actor": _plain(actor), "work": work.value, "backup_id": backup_id}
     # Nothing in the command was said by anybody.
     process = subprocess.Popen(  # noqa: S603  # nosec B603
