@@ -121,7 +121,7 @@ def test_the_link_dies_when_the_shell_makes_the_first_admin(empty: House) -> Non
     assert empty.home().name == "home"
 
 
-@pytest.mark.parametrize("token", ["guess", "x" * 43, "%00", "ä" * 20, "x" * 3000])
+@pytest.mark.parametrize("token", ["guess", "x" * 43, "ä" * 20, "x" * 3000])
 def test_a_wrong_link_is_not_here(empty: House, token: str) -> None:
     new_link(empty)
 
