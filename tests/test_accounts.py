@@ -233,7 +233,7 @@ def test_each_sign_in_is_a_session_of_its_own(house: House) -> None:
     assert is_signed_in(laptop)
 
 
-@pytest.mark.parametrize("token", ["", "x", "None", "1", "%00", "a" * 43, "ä" * 43, "a" * 4000])
+@pytest.mark.parametrize("token", ["", "x", "None", "1", "a" * 43, "ä" * 43, "a" * 4000])
 def test_a_made_up_cookie_opens_nothing(house: House, token: str) -> None:
     house.client("ben")
     assert not is_signed_in(with_cookie(house, token))

@@ -269,7 +269,7 @@ def test_an_invitation_that_does_not_exist_is_not_found(house: House, number: st
     assert house.client("ada").post(f"/invites/{number}/revoke").status_code == 404
 
 
-@pytest.mark.parametrize("token", ["guess", "%00", "ä" * 20, "x" * 3000])
+@pytest.mark.parametrize("token", ["guess", "ä" * 20, "x" * 3000])
 def test_a_wrong_link_is_not_here(house: House, token: str) -> None:
     invite(house.client("ada"))
     assert not is_open(house, f"/join/{token}")

@@ -179,7 +179,7 @@ def test_a_link_ends_when_its_person_has_changed_the_password_themselves(house: 
     assert house.client().get(links[1]).status_code == 200
 
 
-@pytest.mark.parametrize("token", ["guess", "%00", "ä" * 20, "x" * 3000])
+@pytest.mark.parametrize("token", ["guess", "ä" * 20, "x" * 3000])
 def test_a_wrong_link_is_not_here(house: House, token: str) -> None:
     link_for(house, "ben")
     assert is_spent(house, f"/reset/{token}")
