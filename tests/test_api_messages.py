@@ -274,6 +274,8 @@ def test_the_first_room_that_is_given_counts(house: House) -> None:
     ours, home = house.room("ben", name="Ours"), house.home().id
     reply = program_of(house, "ben").post("/messages", {"message": "hi", "channel_id": home, "room": "Ours"})
     assert reply.json["message"]["channel_id"] == ours
+    blank = program_of(house, "ben").post("/messages", {"message": "hi", "channel": "Ours", "room": "  "})
+    assert blank.json["message"]["channel_id"] == ours
 
 
 @pytest.mark.parametrize("wrong", [True, 0, -1, 2**70, 1.5, [], {}, "a\x00"])

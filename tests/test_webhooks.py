@@ -368,6 +368,24 @@ def test_a_call_names_its_room_or_the_bot_has_one_or_it_is_home(hook: Hook, hous
     assert room_of(room_id="home") == house.home().id
 
 
+@pytest.mark.parametrize("blank", [None, "", " ", "#", "# ", "\u200b"])
+def test_a_room_without_a_name_is_none_and_the_bot_writes_where_it_does(
+    hook: Hook, house: House, blank: str | None
+) -> None:
+    public = house.room("cleo", name="Garden", kind=RoomKind.PUBLIC)
+    house.act(actions.change_bot, house.actor("ada"), hook.bot.id, {"default_room_id": public})
+    reply = hook.call({"message": "hi", "room": blank})
+    assert reply.json["message"]["channel_id"] == public
+    home = hook.call({"message": "hi", "room": blank, "channel_id": "#home"})
+    assert home.json["message"]["channel_id"] == house.home().id
+
+
+def test_the_first_room_that_a_call_names_counts(hook: Hook, house: House) -> None:
+    public = house.room("cleo", name="Garden", kind=RoomKind.PUBLIC)
+    reply = hook.call({"message": "hi", "room_id": "home", "room": "Garden"})
+    assert reply.json["message"]["channel_id"] == public
+
+
 def test_a_private_room_that_the_bot_is_not_in_is_not_there(hook: Hook, house: House) -> None:
     private = house.room("ada", name="Cellar")
     direct = house.direct("ada", "ben")

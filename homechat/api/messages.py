@@ -35,7 +35,7 @@ from homechat.messages.listing import Stretch, messages_everywhere, messages_in
 from homechat.messages.models import Message
 from homechat.messages.posting import Letter, post, post_files, post_to_person
 from homechat.realtime.events import MessagePosted
-from homechat.rooms.naming import room_meant
+from homechat.rooms.naming import room_meant, room_named
 from homechat.rooms.queries import no_such_room
 from homechat.security.policy import Scope
 
@@ -128,9 +128,7 @@ def post_message(actor: Actor, data: Json) -> Json:
     with fields_as_sent():
         if data["user_id"] is not None:
             return reply_of(post_to_person(actor, letter_of(data), user_id=data["user_id"]))
-        places = (data["room"], data["room_id"], data["channel"], data["channel_id"])
-        room = next((place for place in places if place not in (None, "")), None)
-        return reply_of(post(actor, letter_of(data), room=room))
+        return reply_of(post(actor, letter_of(data), room=room_named(data)))
 
 
 @endpoint(
