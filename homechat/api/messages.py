@@ -31,9 +31,10 @@ from homechat.messages import changes, reactions
 from homechat.messages.action_cards import ACTIONS_MAX
 from homechat.messages.answering import answer_card
 from homechat.messages.finding import find_message
+from homechat.messages.letters import Letter
 from homechat.messages.listing import Stretch, messages_everywhere, messages_in
 from homechat.messages.models import Message
-from homechat.messages.posting import Letter, post, post_files, post_to_person
+from homechat.messages.posting import post, post_files, post_to_person
 from homechat.realtime.events import MessagePosted
 from homechat.rooms.naming import room_meant, room_named
 from homechat.rooms.queries import no_such_room

@@ -30,7 +30,7 @@ from homechat.bots.signatures import are_right
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Invalid, Malformed, NotFound, TooLarge, Unauthenticated, Unavailable
 from homechat.messages.actions import send_message
-from homechat.messages.models import Message
+from homechat.messages.finding import sent_before
 from homechat.realtime.events import MessagePosted
 from homechat.rooms.queries import member_count
 from homechat.security import field_encryption, limits
@@ -119,10 +119,7 @@ def _client_id(delivery_id: str) -> str:
 
 def _refuse_replay(bot: Bot, client_id: str) -> None:
     """Refuse what was here before, as long as its message is kept. Of two at once the database stores one."""
-    sent_before = sa.select(Message.id).where(
-        Message.author_id == bot.user_id, Message.client_id == client_id
-    )
-    if db.session.scalar(sent_before) is not None:
+    if sent_before(bot.user_id, client_id) is not None:
         raise Conflict(_("This delivery was here before."))
 
 

@@ -25,6 +25,7 @@ from homechat.messages.history import (
     page_before,
     reads_of,
 )
+from homechat.messages.letters import Letter
 from homechat.messages.rendering import cards_of_messages
 from homechat.messages.search import What
 from homechat.messages.search import search as search_house
@@ -122,14 +123,8 @@ def post(room_id: int) -> Page:
 def post_files(room_id: int) -> Page:
     actor = current_actor()
     limits.spend(limits.SENDS, actor.person_id)
-    message = send_files(
-        actor,
-        room_id=room_id,
-        files=received_files(),
-        caption=form_text("body"),
-        client_id=form_text("client_id"),
-    )
-    return _sent(message)
+    letter = Letter(body=form_text("body"), client_id=form_text("client_id"))
+    return _sent(send_files(actor, letter, room_id=room_id, files=received_files()))
 
 
 def _sent(message: MessagePosted) -> Page:
