@@ -134,6 +134,17 @@ def test_the_old_secret_is_dead_at_once(hook: Hook) -> None:
     assert hook.said() == ["new"]
 
 
+def test_where_the_house_cannot_read_the_secret_a_call_is_told_what_to_do(hook: Hook, house: House) -> None:
+    with house.rows() as session, transaction():
+        session.execute(sa.text("UPDATE bots SET sealed_secret = 'sealed under a key that is gone'"))
+    reply = hook.call({"message": "hi"})
+    assert (reply.status_code, reply.json["code"]) == (503, "unavailable")
+    assert reply.json["error"] == "The bot's secret cannot be read here. Make it a new one."
+    hook.secret = house.act(actions.renew_secret, Actor.operator(), hook.bot.id).secret
+    assert hook.call({"message": "hi"}).status_code == 200
+    assert hook.said() == ["hi"]
+
+
 def test_a_hook_that_is_off_is_not_told_from_one_that_never_was(hook: Hook, house: House) -> None:
     house.act(actions.set_active, house.actor("ada"), hook.bot.id, active=False)
     off = hook.call({"message": "hi"})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -35,6 +36,8 @@ from homechat.realtime.events import MessagePosted
 from homechat.rooms.queries import member_count
 from homechat.security import field_encryption, limits
 from homechat.security.tokens import new_token
+
+log = logging.getLogger(__name__)
 
 BODY_BYTES_MAX = 65_536
 AGE_MAX = timedelta(seconds=300)
@@ -65,13 +68,14 @@ def receive(caller: Actor, webhook_id: str, call: Call) -> MessagePosted:
     caller: a stranger with an address.
     Raises NotFound for a hook that is not there or switched off, Unauthenticated for a call that is not signed, or too
     old, LockedDown, TooMany past 60 a minute of this hook, or past what one address may get wrong, Conflict for a
-    delivery id that was here before, TooLarge, Malformed, Invalid, and whatever `send_message` does.
+    delivery id that was here before, Unavailable where the bot's secret cannot be read, TooLarge, Malformed, Invalid,
+    and whatever `send_message` does.
     """
     try:
         if len(call.body) > BODY_BYTES_MAX:
             raise TooLarge(_("That is too big to send."))
         bot = _hook(webhook_id, call)
-    except (TooLarge, NotFound, Unauthenticated):
+    except (TooLarge, NotFound, Unauthenticated, Unavailable):
         limits.spend(limits.WRONG_CALLS, caller.address)
         raise
     lockdown.refuse_token(Role.BOT)
@@ -90,15 +94,26 @@ def receive(caller: Actor, webhook_id: str, call: Call) -> MessagePosted:
 
 
 def _hook(webhook_id: str, call: Call) -> Bot:
-    """Return whose hook it is. Raises NotFound where there is none, Unauthenticated where the call is not its."""
+    """Return whose hook it is.
+
+    Raises NotFound where there is none, Unauthenticated where the call is not its, Unavailable where nobody can tell.
+    """
     bot = None
     if len(webhook_id) <= WEBHOOK_ID_MAX_CHARACTERS:
         bot = db.session.scalar(sa.select(Bot).where(Bot.webhook_id == webhook_id))
     if bot is None or not is_at_work(bot):
         raise NotFound(_("There is nothing at this address."))
-    if not are_right(call.signatures, field_encryption.unseal(bot.sealed_secret), call.body):
+    if not are_right(call.signatures, _secret_of(bot), call.body):
         raise Unauthenticated(_("This call is not signed with the secret of this bot."))
     return bot
+
+
+def _secret_of(bot: Bot) -> str:
+    try:
+        return field_encryption.unseal(bot.sealed_secret)
+    except field_encryption.Unreadable as error:
+        log.exception("the secret of bot %d cannot be read", bot.id)
+        raise Unavailable(_("The bot's secret cannot be read here. Make it a new one.")) from error
 
 
 def _refuse_old(sent_at: str) -> None:
