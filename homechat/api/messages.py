@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from marshmallow import fields
 
 from homechat.actor import Actor
-from homechat.api.buttons import Button, Buttons, card_of
+from homechat.api.buttons import Button, Buttons
 from homechat.api.endpoints import Body, Json, endpoint
 from homechat.api.message_json import listing_as_json, message_as_json
 from homechat.api.paging import Paged
@@ -30,6 +30,7 @@ from homechat.errors import Conflict, Invalid, NotFound
 from homechat.messages import changes, reactions
 from homechat.messages.action_cards import ACTIONS_MAX
 from homechat.messages.answering import answer_card
+from homechat.messages.asking import card_asked
 from homechat.messages.finding import find_message
 from homechat.messages.letters import Letter
 from homechat.messages.listing import Stretch, messages_everywhere, messages_in
@@ -218,7 +219,9 @@ def letter_of(data: Json) -> Letter:
         title=data["title"] or "",
         label=data["sender"] or "",
         reply_to_id=data["reply_to"] or data["reply_to_id"],
-        card=card_of(data),
+        card=card_asked(
+            actions=data["actions"], ack_required=data["ack_required"], expires_at=data["expires_at"]
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import Enum, auto
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -22,7 +23,6 @@ from flask_babel import ngettext
 
 from homechat import clock, lockdown
 from homechat.actor import Actor, Role
-from homechat.bots.asking import card_in
 from homechat.bots.models import WEBHOOK_ID_MAX_CHARACTERS, Bot
 from homechat.bots.payloads import plain, readable
 from homechat.bots.queries import is_at_work
@@ -30,7 +30,9 @@ from homechat.bots.rooms import room_for
 from homechat.bots.signatures import are_right
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Invalid, Malformed, NotFound, TooLarge, Unauthenticated, Unavailable
+from homechat.messages.action_cards import ActionCard
 from homechat.messages.actions import send_message
+from homechat.messages.asking import card_asked
 from homechat.messages.finding import sent_before
 from homechat.realtime.events import MessagePosted
 from homechat.rooms.queries import member_count
@@ -45,6 +47,14 @@ NOTE_USE_EVERY = timedelta(seconds=60)
 ACTIONS = ("send_message", "status_update", "command")
 COMMANDS = ("ping", "status", "echo")
 FORM = "application/x-www-form-urlencoded"
+
+
+class Meaning(Enum):
+    """What a call is: something to say, a command to the bot, or something of others that we make readable."""
+
+    SAID = auto()
+    COMMAND = auto()
+    FOREIGN = auto()
 
 
 @dataclass(frozen=True)
@@ -86,8 +96,9 @@ def receive(caller: Actor, webhook_id: str, call: Call) -> MessagePosted:
     actor = caller.acting_as(bot.user_id, Role.BOT)
     sent = _json(call)
     room_id = room_for(actor, sent, default_room_id=bot.default_room_id)
-    text = _text(bot, sent, call.event, room_id)
-    card = card_in(sent) if _is_said(sent) else None
+    meaning = _meaning(sent)
+    text = _text(meaning, bot, sent, call.event, room_id)
+    card = _card(sent) if meaning is Meaning.SAID else None
     told = send_message(actor, room_id=room_id, body=text, client_id=client_id, card=card)
     _note_use(bot)
     return told
@@ -152,30 +163,43 @@ def _json(call: Call) -> dict[str, Any]:
     return sent
 
 
-def _text(bot: Bot, sent: dict[str, Any], event: str, room_id: int) -> str:
-    """Return the body of the message. What is meant for us may have markup; what is not is only text."""
+def _meaning(sent: dict[str, Any]) -> Meaning:
     action = sent.get("action") if sent.get("action") in ACTIONS else ""
     if action == "command" or (not action and isinstance(sent.get("command"), str)):
+        return Meaning.COMMAND
+    is_ours = _said(sent) is not None and not isinstance(sent.get("alerts"), list)
+    return Meaning.SAID if action or is_ours else Meaning.FOREIGN
+
+
+def _text(meaning: Meaning, bot: Bot, sent: dict[str, Any], event: str, room_id: int) -> str:
+    """Return the body of the message. What is meant for us may have markup; what is not is only text."""
+    if meaning is Meaning.COMMAND:
         return _answer(bot, sent, room_id)
-    said = next((sent[key] for key in ("message", "content") if sent.get(key) is not None), None)
-    if action or (said is not None and not isinstance(sent.get("alerts"), list)):
-        if not isinstance(said, str) or not said.strip():
-            sentence = _("Say something: the message is missing.")
-            raise Invalid(sentence, fields={"message": sentence})
-        title = plain(sent.get("title"), 200) or (_("Status") if action == "status_update" else "")
-        return f"**{title}**\n{said}" if title else said
+    if meaning is Meaning.SAID:
+        return _words(sent)
     text = readable(sent, event=event)
     if not text:
         raise Invalid(_("There is nothing in this that people could read."))
     return text
 
 
-def _is_said(sent: dict[str, Any]) -> bool:
-    """Whether this is meant for us to say, rather than a command, or something of others that we make readable."""
-    if sent.get("action") in ACTIONS:
-        return bool(sent["action"] != "command")
-    is_ours = any(sent.get(key) is not None for key in ("message", "content"))
-    return is_ours and not isinstance(sent.get("command"), str) and not isinstance(sent.get("alerts"), list)
+def _said(sent: dict[str, Any]) -> object:
+    return next((sent[key] for key in ("message", "content") if sent.get(key) is not None), None)
+
+
+def _words(sent: dict[str, Any]) -> str:
+    said = _said(sent)
+    if not isinstance(said, str) or not said.strip():
+        sentence = _("Say something: the message is missing.")
+        raise Invalid(sentence, fields={"message": sentence})
+    title = plain(sent.get("title"), 200) or (_("Status") if sent.get("action") == "status_update" else "")
+    return f"**{title}**\n{said}" if title else said
+
+
+def _card(sent: dict[str, Any]) -> ActionCard:
+    return card_asked(
+        actions=sent.get("actions"), ack_required=sent.get("ack_required"), expires_at=sent.get("expires_at")
+    )
 
 
 def _answer(bot: Bot, sent: dict[str, Any], room_id: int) -> str:
