@@ -26,7 +26,7 @@ from homechat.doors.shapes import (
     Text,
     YesOrNoOrText,
 )
-from homechat.errors import Conflict, Invalid, NotFound
+from homechat.errors import HomeChatError, NotFound
 from homechat.messages import changes, reactions
 from homechat.messages.action_cards import ACTIONS_MAX
 from homechat.messages.answering import answer_card
@@ -241,8 +241,7 @@ def fields_as_sent() -> Iterator[None]:
     """Have refusals name the fields as programs know them."""
     try:
         yield
-    except (Invalid, Conflict) as error:
+    except HomeChatError as error:
         names = {"body": "message", "label": "sender", "reply_to_id": "reply_to"}
-        fields = {names.get(field, field): why for field, why in error.fields.items()}
-        kind = Conflict if isinstance(error, Conflict) else Invalid
-        raise kind(error.message, fields=fields) from error
+        error.fields = {names.get(field, field): why for field, why in error.fields.items()}
+        raise
