@@ -48,7 +48,7 @@ def _one(message: Message, around: Surroundings) -> Json:
         "reply_to": message.reply_to_id,
         "title": title_of(message),
         "sender": label_of(message),
-        **(around.card or NO_CARD).as_dict(),
+        **(around.asked or NO_CARD).as_dict(),
     }
 
 

@@ -166,7 +166,7 @@ def _store(actor: Actor, room_id: int, letter: Letter, checked: CheckedLetter) -
         files: Sequence[FileCard] = ()
         if letter.upload_ids:
             files = claim_uploads(actor, room_id=room_id, message_id=message.id, upload_ids=letter.upload_ids)
-        around = Surroundings(reply_to=quote, files=tuple(files), card=states_of([message]).get(message.id))
+        around = Surroundings(reply_to=quote, files=tuple(files), asked=states_of([message]).get(message.id))
         told = posted(message, around, author=author)
         announce(told, room_audience(room_id))
         labelled_by = actor.token_id if checked.payload.get("label") else None
