@@ -14,8 +14,9 @@ from homechat.doors.shapes import Text
 from homechat.messages.letters import Letter
 from homechat.messages.posting import post_files
 from homechat.security.policy import Scope
+from homechat.uploads.files import ReceivedFile
 from homechat.uploads.queries import files_of, find_upload
-from homechat.uploads.receiving import ReceivedFile, received_files
+from homechat.uploads.receiving import received_files
 from homechat.uploads.serving import reply_with_file, reply_with_thumbnail
 
 

@@ -12,7 +12,7 @@ from homechat.messages.actions import send_message, sent_again
 from homechat.messages.letters import Letter
 from homechat.realtime.events import MessagePosted
 from homechat.uploads.actions import drop_upload, store_upload
-from homechat.uploads.receiving import ReceivedFile
+from homechat.uploads.files import ReceivedFile
 
 
 def send_files(actor: Actor, letter: Letter, *, room_id: int, files: Iterable[ReceivedFile]) -> MessagePosted:

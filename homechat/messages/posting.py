@@ -18,7 +18,7 @@ from homechat.rooms.naming import is_name_of_private_room, is_number, room_calle
 from homechat.rooms.people import direct_with
 from homechat.rooms.queries import find_room, may_create_room, no_such_room
 from homechat.security.policy import RoomRight, Scope, has_scope
-from homechat.uploads.receiving import ReceivedFile
+from homechat.uploads.files import ReceivedFile
 
 
 def post(actor: Actor, letter: Letter, *, room: str | int | None) -> MessagePosted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO
 
@@ -13,20 +12,13 @@ from homechat.config import Settings
 from homechat.errors import Invalid
 from homechat.offload import in_native_thread
 from homechat.uploads.actions import FILES_MAX
+from homechat.uploads.files import ReceivedFile
 
 FOLDER = "homechat.files_folder"
 """Where in the environment it says in which folder large parts may lie; set by whoever lets a large body in."""
 FIELD = "files"
 IN_MEMORY_BYTES = 65_536
 OTHER_FIELDS_MAX = 20
-
-
-@dataclass(frozen=True)
-class ReceivedFile:
-    """One file of a form. name: as its sender calls it."""
-
-    name: str
-    stream: IO[bytes]
 
 
 class HouseRequest(Request):
