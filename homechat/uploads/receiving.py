@@ -6,12 +6,10 @@ from tempfile import TemporaryFile
 from typing import IO
 
 from flask import Flask, Request, current_app, request
-from flask_babel import gettext as _
 
 from homechat.config import Settings
-from homechat.errors import Invalid
 from homechat.offload import in_native_thread
-from homechat.uploads.actions import FILES_MAX
+from homechat.uploads.actions import FILES_MAX, check_count
 from homechat.uploads.files import ReceivedFile
 
 FOLDER = "homechat.files_folder"
@@ -46,8 +44,7 @@ def init_receiving(app: Flask) -> None:
 def received_files(field: str = FIELD) -> list[ReceivedFile]:
     """Return the files of the form, as far as somebody chose any. Raises Invalid past 20."""
     chosen = [it for it in request.files.getlist(field) if it.filename]
-    if len(chosen) > FILES_MAX:
-        raise Invalid(_("A message takes up to %(most)d files.", most=FILES_MAX))
+    check_count(len(chosen))
     return [ReceivedFile(it.filename or "", it.stream) for it in chosen]
 
 
