@@ -15,6 +15,7 @@ from homechat.doors.people import current_actor
 from homechat.doors.replies import wants_json
 from homechat.errors import Invalid
 from homechat.messages import actions
+from homechat.messages.changes import EDITABLE_FOR
 from homechat.messages.emoji import USUAL
 from homechat.messages.files import send_files
 from homechat.messages.history import (
@@ -80,6 +81,7 @@ def conversation(room_id: int) -> Page:
         may=found.rights,
         client_id=secrets.token_urlsafe(16),
         usual_emoji=USUAL,
+        editable_seconds=int(EDITABLE_FOR.total_seconds()),
     )
 
 
