@@ -19,7 +19,7 @@ from homechat.extensions import current_settings
 from homechat.household.founding import HOUSE_NAME_CHARACTERS
 from homechat.household.invitations import INVITATION_MAX_USES, NOTE_MAX_CHARACTERS
 from homechat.locales import LOCALES, direction_of
-from homechat.messages.emoji import EMOJI_CHARACTERS_MAX
+from homechat.messages.emoji import EMOJI_UNITS_MAX
 from homechat.messages.search_query import QUERY_CHARACTERS_MAX
 from homechat.realtime.events import CONTRACT_VERSION
 from homechat.rooms.models import (
@@ -89,7 +89,7 @@ def _form_limits() -> dict[str, int]:
     return {
         "message_max": configured.message_characters,
         "query_max": QUERY_CHARACTERS_MAX,
-        "emoji_max": EMOJI_CHARACTERS_MAX,
+        "emoji_max": EMOJI_UNITS_MAX,
         "file_max_bytes": configured.upload_bytes,
         "files_max": FILES_MAX,
         "password_min": configured.password_characters_min,

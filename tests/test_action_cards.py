@@ -464,9 +464,12 @@ def test_a_form_with_a_picture_asks_too(house: House) -> None:
         ("actions", [{"id": 7, "label": "A"}]),
         ("actions", [["a", "A"]]),
         ("actions", [{"id": "a", "label": "A", "style": "loud"}]),
+        ("actions", [{"id": "a", "label": "A", "style": 0}]),
+        ("actions", [{"id": "a", "label": "A", "confirm": False}]),
         ("actions", [{"id": "a", "label": "A\0"}]),
         ("actions", AS_SENT * 2),
         ("ack_required", "perhaps"),
+        ("ack_required", 0),
         ("ack_required", 1),
         ("expires_at", "tomorrow"),
         ("expires_at", 7),
@@ -484,6 +487,21 @@ def test_what_makes_no_sense_is_refused_by_name(house: House, field: str, value:
     if "\\x00" not in repr(value):  # What nobody sees is taken out of what a hook says.
         assert by_hook.status_code == 422, by_hook.json
         assert list(by_hook.json["fields"]) == [field]
+
+
+@pytest.mark.parametrize(
+    ("value", "is_asked"), [("true", True), ("false", False), (None, False), (True, True)]
+)
+def test_both_doors_read_the_same_of_what_is_asked(house: House, value: Any, is_asked: bool) -> None:
+    button = {"id": "a", "label": "A", "style": "", "confirm": None}
+    asked = {"message": "hm", "actions": [button], "ack_required": value, "expires_at": None}
+    ada = program_of(house, "ada")
+    made = make_bot(house, "ada", "Mower")
+    for called in (ada.post("/messages", asked), Hook(house, made.bot, made.secret).call(asked)):
+        assert called.status_code == 200, called.json
+        sent = ada.get(f"/messages/{called.json['message']['id']}").json["message"]
+        assert sent["actions"] == [{**button, "style": "default", "confirm": ""}]
+        assert (sent["ack_required"], sent["expires_at"]) == (is_asked, None)
 
 
 def test_answering_needs_the_scope_a_person_and_a_button_that_is_there(house: House) -> None:

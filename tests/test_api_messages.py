@@ -11,7 +11,9 @@ import sqlalchemy as sa
 
 from homechat import clock, settings
 from homechat.actor import Actor
+from homechat.api.messages import fields_as_sent
 from homechat.database import transaction
+from homechat.errors import InProgress
 from homechat.messages.actions import send_message
 from homechat.messages.listing import Stretch, messages_everywhere, messages_in
 from homechat.messages.models import Message
@@ -274,12 +276,20 @@ def test_the_first_room_that_is_given_counts(house: House) -> None:
     ours, home = house.room("ben", name="Ours"), house.home().id
     reply = program_of(house, "ben").post("/messages", {"message": "hi", "channel_id": home, "room": "Ours"})
     assert reply.json["message"]["channel_id"] == ours
+    blank = program_of(house, "ben").post("/messages", {"message": "hi", "channel": "Ours", "room": "  "})
+    assert blank.json["message"]["channel_id"] == ours
 
 
 @pytest.mark.parametrize("wrong", [True, 0, -1, 2**70, 1.5, [], {}, "a\x00"])
 def test_what_is_no_name_and_no_id_is_refused(house: House, wrong: Any) -> None:
     reply = program_of(house, "ben").post("/messages", {"message": "hi", "room_id": wrong})
     assert (reply.status_code, list(reply.json["fields"])) == (422, ["room_id"])
+
+
+def test_a_refusal_that_names_fields_stays_what_it_is() -> None:
+    with pytest.raises(InProgress) as refused, fields_as_sent():
+        raise InProgress("Wait.", fields={"body": "why", "title": "why not"})
+    assert refused.value.fields == {"message": "why", "title": "why not"}
 
 
 # rooms that are not there

@@ -20,7 +20,8 @@ from homechat.database import transaction
 from homechat.errors import Conflict, Forbidden, HomeChatError, Invalid, NotFound, TooMany
 from homechat.household.log_reading import read_log
 from homechat.messages.actions import mark_read, send_message
-from homechat.messages.changes import delete_message, edit_message
+from homechat.messages.changes import delete_message, edit_message, may_edit
+from homechat.messages.finding import find_message
 from homechat.messages.history import changes_after, page_before
 from homechat.messages.models import Message, MessageReaction
 from homechat.messages.reactions import react, unreact
@@ -158,6 +159,20 @@ def test_nobody_edits_what_another_wrote(house: House, kind: str, name: str) -> 
         edit(house, name, message)
     assert row(house, message).body == "mine"
     assert edit(house, "cleo", message).body == "other words"
+
+
+def test_editing_is_offered_where_it_would_be_done(house: House) -> None:
+    message = told(house, "ben", house.room("ben", "cleo"))
+
+    def is_offered(who: str) -> bool:
+        actor = house.actor(who)
+        return house.act(lambda: may_edit(actor, find_message(actor, message)))
+
+    assert (is_offered("ben"), is_offered("cleo")) == (True, False)
+    with clock.moved(timedelta(hours=24, seconds=1)):
+        assert not is_offered("ben")
+    delete(house, "ben", message)
+    assert not is_offered("ben")
 
 
 # Deleting

@@ -105,6 +105,25 @@ def test_editing_reacting_answering_and_deleting_by_form(house: House, room: int
     assert "seven" not in ben.get(f"/rooms/{room}").text
 
 
+def test_a_family_fits_into_the_field_for_an_emoji(house: House, room: int) -> None:
+    family = "👨🏻\u200d👩🏼\u200d👧🏽\u200d👦🏾"
+    message = told(house, "cleo", room)
+    page = house.client("ben").get(f"/messages/{message}").text
+    found = re.search(r'<input [^>]*name="emoji"[^>]* maxlength="(\d+)"', page)
+    assert found is not None
+    typed = len(family.encode("utf-16-le")) // 2
+    assert typed <= int(found[1]), "browsers count what is typed in UTF-16"
+    told_in = house.client("ben").post(f"/messages/{message}/reactions", {"emoji": family}, headers=JSON)
+    assert [it["emoji"] for it in told_in.json["message"]["reactions"]] == [family]
+
+
+def test_scripts_are_told_what_actions_go_by(house: House, room: int) -> None:
+    told(house, "ben", room)
+    page = house.client("ben").get(f"/rooms/{room}").text
+    assert 'data-editable-seconds="86400"' in page
+    assert 'data-emoji-max="32"' in page
+
+
 def test_a_refused_form_says_why_and_keeps_what_was_typed(house: House, room: int) -> None:
     message = told(house, "ben", room, "as it was")
     about = f"/messages/{message}"

@@ -134,6 +134,17 @@ def test_the_old_secret_is_dead_at_once(hook: Hook) -> None:
     assert hook.said() == ["new"]
 
 
+def test_where_the_house_cannot_read_the_secret_a_call_is_told_what_to_do(hook: Hook, house: House) -> None:
+    with house.rows() as session, transaction():
+        session.execute(sa.text("UPDATE bots SET sealed_secret = 'sealed under a key that is gone'"))
+    reply = hook.call({"message": "hi"})
+    assert (reply.status_code, reply.json["code"]) == (503, "unavailable")
+    assert reply.json["error"] == "The bot's secret cannot be read here. Make it a new one."
+    hook.secret = house.act(actions.renew_secret, Actor.operator(), hook.bot.id).secret
+    assert hook.call({"message": "hi"}).status_code == 200
+    assert hook.said() == ["hi"]
+
+
 def test_a_hook_that_is_off_is_not_told_from_one_that_never_was(hook: Hook, house: House) -> None:
     house.act(actions.set_active, house.actor("ada"), hook.bot.id, active=False)
     off = hook.call({"message": "hi"})
@@ -246,11 +257,18 @@ def test_what_is_wrongly_signed_counts_against_its_address_and_no_bot(house: Hou
         close(house)
 
 
-def test_more_than_64_kib_is_too_much(hook: Hook) -> None:
-    fits = json.dumps({"text": "x", "pad": "y" * 65_000}).encode()
-    assert hook.call(fits.ljust(65_536)).status_code == 200
-    reply = hook.call(fits.ljust(65_537))
+def test_a_call_may_be_as_long_as_any_other_request(hook: Hook) -> None:
+    fits = json.dumps({"text": "x", "pad": "y" * 1_000_000}).encode()
+    assert hook.call(fits.ljust(1_048_576)).status_code == 200
+    reply = hook.call(fits.ljust(1_048_577))
     assert (reply.status_code, reply.json["code"]) == (413, "too_large")
+
+
+def test_what_grafana_said_before_it_said_alerts_is_no_message_of_ours(hook: Hook) -> None:
+    sent = {"title": "Too cold", "ruleName": "Cold", "state": "alerting", "message": "*Hurry* @all"}
+    assert hook.call(sent).status_code == 200
+    assert hook.said()[-1] == "🔴 **Too cold**\n\\*Hurry\\* @\u2060all"
+    assert hook.call({**sent, "message": ""}).status_code == 200
 
 
 def test_in_a_lockdown_calls_wait_and_strangers_do_not_learn_of_it(hook: Hook, house: House) -> None:
@@ -366,6 +384,24 @@ def test_a_call_names_its_room_or_the_bot_has_one_or_it_is_home(hook: Hook, hous
     house.act(actions.change_bot, house.actor("ada"), hook.bot.id, {"default_room_id": public})
     assert room_of() == public
     assert room_of(room_id="home") == house.home().id
+
+
+@pytest.mark.parametrize("blank", [None, "", " ", "#", "# ", "\u200b"])
+def test_a_room_without_a_name_is_none_and_the_bot_writes_where_it_does(
+    hook: Hook, house: House, blank: str | None
+) -> None:
+    public = house.room("cleo", name="Garden", kind=RoomKind.PUBLIC)
+    house.act(actions.change_bot, house.actor("ada"), hook.bot.id, {"default_room_id": public})
+    reply = hook.call({"message": "hi", "room": blank})
+    assert reply.json["message"]["channel_id"] == public
+    home = hook.call({"message": "hi", "room": blank, "channel_id": "#home"})
+    assert home.json["message"]["channel_id"] == house.home().id
+
+
+def test_the_first_room_that_a_call_names_counts(hook: Hook, house: House) -> None:
+    public = house.room("cleo", name="Garden", kind=RoomKind.PUBLIC)
+    reply = hook.call({"message": "hi", "room_id": "home", "room": "Garden"})
+    assert reply.json["message"]["channel_id"] == public
 
 
 def test_a_private_room_that_the_bot_is_not_in_is_not_there(hook: Hook, house: House) -> None:

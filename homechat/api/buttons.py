@@ -1,4 +1,4 @@
-"""What programs ask people with a message, as they send it."""
+"""What programs ask people with a message, as the document of the API describes it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema
 
-from homechat.api.endpoints import Json
 from homechat.doors.shapes import Few, Text
-from homechat.messages.action_cards import ActionCard, CardAction, Style
 
 
 class Button(Schema):
@@ -34,19 +32,3 @@ class Buttons(Few):
             except (ValueError, RecursionError) as error:
                 raise self.make_error("invalid") from error
         return super()._deserialize(value, attr, data, **kwargs)
-
-
-def card_of(data: Json) -> ActionCard:
-    """Return what is asked along with it, which may be nothing."""
-    actions = tuple(
-        CardAction(
-            id=button["id"],
-            label=button["label"],
-            style=button["style"] or Style.DEFAULT,
-            confirm=button["confirm"] or "",
-        )
-        for button in data["actions"] or ()
-    )
-    return ActionCard(
-        actions=actions, ack_required=data["ack_required"] or False, expires_at=data["expires_at"]
-    )

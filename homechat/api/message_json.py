@@ -25,6 +25,16 @@ def messages_as_json(messages: Sequence[Message]) -> list[Json]:
     return [_one(message, around[message.id]) for message in messages]
 
 
+def in_short(message: Message) -> Json:
+    """Return the least that clients know a message by."""
+    return {
+        "id": message.id,
+        "content": "" if message.deleted_at else message.body,
+        "created_at": clock.as_iso(message.created_at),
+        "user": {"id": message.author.id, "username": message.author.username},
+    }
+
+
 def listing_as_json(listing: Listing) -> Json:
     """Return a page of messages, with where to go on."""
     return {
@@ -36,19 +46,16 @@ def listing_as_json(listing: Listing) -> Json:
 
 def _one(message: Message, around: Surroundings) -> Json:
     return {
-        "id": message.id,
-        "content": "" if message.deleted_at else message.body,
-        "created_at": clock.as_iso(message.created_at),
+        **in_short(message),
         "edited_at": clock.as_iso(message.edited_at) if message.edited_at else None,
         "message_type": message.kind,
         "channel_id": message.room_id,
-        "user": {"id": message.author.id, "username": message.author.username},
         "files": [file_as_json(file) for file in around.files],
         "reactions": [_reaction(reaction) for reaction in around.reactions],
         "reply_to": message.reply_to_id,
         "title": title_of(message),
         "sender": label_of(message),
-        **(around.card or NO_CARD).as_dict(),
+        **(around.asked or NO_CARD).as_dict(),
     }
 
 

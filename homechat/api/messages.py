@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from marshmallow import fields
 
 from homechat.actor import Actor
-from homechat.api.buttons import Button, Buttons, card_of
+from homechat.api.buttons import Button, Buttons
 from homechat.api.endpoints import Body, Json, endpoint
 from homechat.api.message_json import listing_as_json, message_as_json
 from homechat.api.paging import Paged
@@ -26,16 +26,18 @@ from homechat.doors.shapes import (
     Text,
     YesOrNoOrText,
 )
-from homechat.errors import Conflict, Invalid, NotFound
+from homechat.errors import HomeChatError, NotFound
 from homechat.messages import changes, reactions
 from homechat.messages.action_cards import ACTIONS_MAX
 from homechat.messages.answering import answer_card
+from homechat.messages.asking import card_asked
 from homechat.messages.finding import find_message
+from homechat.messages.letters import Letter
 from homechat.messages.listing import Stretch, messages_everywhere, messages_in
 from homechat.messages.models import Message
-from homechat.messages.posting import Letter, post, post_files, post_to_person
+from homechat.messages.posting import post, post_files, post_to_person
 from homechat.realtime.events import MessagePosted
-from homechat.rooms.naming import room_meant
+from homechat.rooms.naming import room_meant, room_named
 from homechat.rooms.queries import no_such_room
 from homechat.security.policy import Scope
 
@@ -128,9 +130,7 @@ def post_message(actor: Actor, data: Json) -> Json:
     with fields_as_sent():
         if data["user_id"] is not None:
             return reply_of(post_to_person(actor, letter_of(data), user_id=data["user_id"]))
-        places = (data["room"], data["room_id"], data["channel"], data["channel_id"])
-        room = next((place for place in places if place not in (None, "")), None)
-        return reply_of(post(actor, letter_of(data), room=room))
+        return reply_of(post(actor, letter_of(data), room=room_named(data)))
 
 
 @endpoint(
@@ -219,7 +219,9 @@ def letter_of(data: Json) -> Letter:
         title=data["title"] or "",
         label=data["sender"] or "",
         reply_to_id=data["reply_to"] or data["reply_to_id"],
-        card=card_of(data),
+        card=card_asked(
+            actions=data["actions"], ack_required=data["ack_required"], expires_at=data["expires_at"]
+        ),
     )
 
 
@@ -239,8 +241,7 @@ def fields_as_sent() -> Iterator[None]:
     """Have refusals name the fields as programs know them."""
     try:
         yield
-    except (Invalid, Conflict) as error:
+    except HomeChatError as error:
         names = {"body": "message", "label": "sender", "reply_to_id": "reply_to"}
-        fields = {names.get(field, field): why for field, why in error.fields.items()}
-        kind = Conflict if isinstance(error, Conflict) else Invalid
-        raise kind(error.message, fields=fields) from error
+        error.fields = {names.get(field, field): why for field, why in error.fields.items()}
+        raise

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from marshmallow import validate
 
-from homechat import clock
 from homechat.actor import Actor
 from homechat.api.channel_json import channels_as_json
 from homechat.api.endpoints import Body, Json, endpoint
+from homechat.api.message_json import in_short
 from homechat.api.people import person_as_json
 from homechat.api.shapes import Found, Users
 from homechat.doors.shapes import NumberInAddress, Text
@@ -61,11 +61,4 @@ def search_users(actor: Actor, data: Json) -> Json:
 
 
 def _message(hit: FoundMessage) -> Json:
-    message = hit.message
-    return {
-        "id": message.id,
-        "content": message.body,
-        "created_at": clock.as_iso(message.created_at),
-        "user": {"id": message.author.id, "username": message.author.username},
-        "channel": {"id": hit.room.id, "name": hit.room.name},
-    }
+    return {**in_short(hit.message), "channel": {"id": hit.room.id, "name": hit.room.name}}

@@ -11,10 +11,12 @@ from homechat.api.endpoints import Body, Json, endpoint
 from homechat.api.file_json import file_as_json
 from homechat.api.shapes import PostedMedia
 from homechat.doors.shapes import Text
-from homechat.messages.posting import Letter, post_files
+from homechat.messages.letters import Letter
+from homechat.messages.posting import post_files
 from homechat.security.policy import Scope
+from homechat.uploads.files import ReceivedFile
 from homechat.uploads.queries import files_of, find_upload
-from homechat.uploads.receiving import ReceivedFile, received_files
+from homechat.uploads.receiving import received_files
 from homechat.uploads.serving import reply_with_file, reply_with_thumbnail
 
 

@@ -7,10 +7,13 @@ from marshmallow import fields
 
 from homechat.actor import Actor
 from homechat.api.endpoints import Json, Who, endpoint
+from homechat.api.message_json import in_short
 from homechat.api.shapes import MessageInShort, Shape, Success
 from homechat.bots.signatures import HEADERS
 from homechat.bots.webhooks import Call, receive
+from homechat.database import db
 from homechat.doors.shapes import Number
+from homechat.messages.models import Message
 from homechat.security import limits
 
 DELIVERY_HEADERS = ("X-HomeChat-Delivery", "X-GitHub-Delivery")
@@ -35,13 +38,7 @@ class Called(Success):
 def webhook(actor: Actor, data: Json, webhook_id: str) -> Json:
     """Call a bot: any JSON, signed with its secret in X-HomeChat-Signature or X-Hub-Signature-256."""
     told = receive(actor, webhook_id, _call())
-    message = {
-        "id": told.id,
-        "channel_id": told.room_id,
-        "content": told.body,
-        "created_at": told.created_at,
-        "user": {"id": told.author["id"], "username": told.author["username"]},
-    }
+    message = {**in_short(db.session.get_one(Message, told.id)), "channel_id": told.room_id}
     return {"success": True, "message": message, "data": {"message": message}}
 
 

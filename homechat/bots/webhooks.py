@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
+from enum import Enum, auto
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -21,27 +23,37 @@ from flask_babel import ngettext
 
 from homechat import clock, lockdown
 from homechat.actor import Actor, Role
-from homechat.bots.asking import card_in
 from homechat.bots.models import WEBHOOK_ID_MAX_CHARACTERS, Bot
-from homechat.bots.payloads import plain, readable
+from homechat.bots.payloads import is_alert, plain, readable
 from homechat.bots.queries import is_at_work
 from homechat.bots.rooms import room_for
 from homechat.bots.signatures import are_right
 from homechat.database import db, transaction
-from homechat.errors import Conflict, Invalid, Malformed, NotFound, TooLarge, Unauthenticated, Unavailable
+from homechat.errors import Conflict, Invalid, Malformed, NotFound, Unauthenticated, Unavailable
+from homechat.messages.action_cards import ActionCard
 from homechat.messages.actions import send_message
-from homechat.messages.models import Message
+from homechat.messages.asking import card_asked
+from homechat.messages.finding import sent_before
 from homechat.realtime.events import MessagePosted
 from homechat.rooms.queries import member_count
 from homechat.security import field_encryption, limits
 from homechat.security.tokens import new_token
 
-BODY_BYTES_MAX = 65_536
+log = logging.getLogger(__name__)
+
 AGE_MAX = timedelta(seconds=300)
 NOTE_USE_EVERY = timedelta(seconds=60)
 ACTIONS = ("send_message", "status_update", "command")
 COMMANDS = ("ping", "status", "echo")
 FORM = "application/x-www-form-urlencoded"
+
+
+class Meaning(Enum):
+    """What a call is: something to say, a command to the bot, or something of others that we make readable."""
+
+    SAID = auto()
+    COMMAND = auto()
+    FOREIGN = auto()
 
 
 @dataclass(frozen=True)
@@ -65,13 +77,12 @@ def receive(caller: Actor, webhook_id: str, call: Call) -> MessagePosted:
     caller: a stranger with an address.
     Raises NotFound for a hook that is not there or switched off, Unauthenticated for a call that is not signed, or too
     old, LockedDown, TooMany past 60 a minute of this hook, or past what one address may get wrong, Conflict for a
-    delivery id that was here before, TooLarge, Malformed, Invalid, and whatever `send_message` does.
+    delivery id that was here before, Unavailable where the bot's secret cannot be read, Malformed, Invalid,
+    and whatever `send_message` does.
     """
     try:
-        if len(call.body) > BODY_BYTES_MAX:
-            raise TooLarge(_("That is too big to send."))
         bot = _hook(webhook_id, call)
-    except (TooLarge, NotFound, Unauthenticated):
+    except (NotFound, Unauthenticated, Unavailable):
         limits.spend(limits.WRONG_CALLS, caller.address)
         raise
     lockdown.refuse_token(Role.BOT)
@@ -82,23 +93,35 @@ def receive(caller: Actor, webhook_id: str, call: Call) -> MessagePosted:
     actor = caller.acting_as(bot.user_id, Role.BOT)
     sent = _json(call)
     room_id = room_for(actor, sent, default_room_id=bot.default_room_id)
-    text = _text(bot, sent, call.event, room_id)
-    card = card_in(sent) if _is_said(sent) else None
+    meaning = _meaning(sent)
+    text = _text(meaning, bot, sent, call.event, room_id)
+    card = _card(sent) if meaning is Meaning.SAID else None
     told = send_message(actor, room_id=room_id, body=text, client_id=client_id, card=card)
     _note_use(bot)
     return told
 
 
 def _hook(webhook_id: str, call: Call) -> Bot:
-    """Return whose hook it is. Raises NotFound where there is none, Unauthenticated where the call is not its."""
+    """Return whose hook it is.
+
+    Raises NotFound where there is none, Unauthenticated where the call is not its, Unavailable where nobody can tell.
+    """
     bot = None
     if len(webhook_id) <= WEBHOOK_ID_MAX_CHARACTERS:
         bot = db.session.scalar(sa.select(Bot).where(Bot.webhook_id == webhook_id))
     if bot is None or not is_at_work(bot):
         raise NotFound(_("There is nothing at this address."))
-    if not are_right(call.signatures, field_encryption.unseal(bot.sealed_secret), call.body):
+    if not are_right(call.signatures, _secret_of(bot), call.body):
         raise Unauthenticated(_("This call is not signed with the secret of this bot."))
     return bot
+
+
+def _secret_of(bot: Bot) -> str:
+    try:
+        return field_encryption.unseal(bot.sealed_secret)
+    except field_encryption.Unreadable as error:
+        log.exception("the secret of bot %d cannot be read", bot.id)
+        raise Unavailable(_("The bot's secret cannot be read here. Make it a new one.")) from error
 
 
 def _refuse_old(sent_at: str) -> None:
@@ -119,10 +142,7 @@ def _client_id(delivery_id: str) -> str:
 
 def _refuse_replay(bot: Bot, client_id: str) -> None:
     """Refuse what was here before, as long as its message is kept. Of two at once the database stores one."""
-    sent_before = sa.select(Message.id).where(
-        Message.author_id == bot.user_id, Message.client_id == client_id
-    )
-    if db.session.scalar(sent_before) is not None:
+    if sent_before(bot.user_id, client_id) is not None:
         raise Conflict(_("This delivery was here before."))
 
 
@@ -140,29 +160,42 @@ def _json(call: Call) -> dict[str, Any]:
     return sent
 
 
-def _text(bot: Bot, sent: dict[str, Any], event: str, room_id: int) -> str:
-    """Return the body of the message. What is meant for us may have markup; what is not is only text."""
+def _meaning(sent: dict[str, Any]) -> Meaning:
     action = sent.get("action") if sent.get("action") in ACTIONS else ""
     if action == "command" or (not action and isinstance(sent.get("command"), str)):
+        return Meaning.COMMAND
+    is_ours = _said(sent) is not None and not is_alert(sent)
+    return Meaning.SAID if action or is_ours else Meaning.FOREIGN
+
+
+def _text(meaning: Meaning, bot: Bot, sent: dict[str, Any], event: str, room_id: int) -> str:
+    """Return the body of the message. What is meant for us may have markup; what is not is only text."""
+    if meaning is Meaning.COMMAND:
         return _answer(bot, sent, room_id)
-    said = next((sent[key] for key in ("message", "content") if sent.get(key) is not None), None)
-    if action or (said is not None and not isinstance(sent.get("alerts"), list)):
-        if not isinstance(said, str) or not said.strip():
-            raise Invalid.at("message", _("Say something: the message is missing."))
-        title = plain(sent.get("title"), 200) or (_("Status") if action == "status_update" else "")
-        return f"**{title}**\n{said}" if title else said
+    if meaning is Meaning.SAID:
+        return _words(sent)
     text = readable(sent, event=event)
     if not text:
         raise Invalid(_("There is nothing in this that people could read."))
     return text
 
 
-def _is_said(sent: dict[str, Any]) -> bool:
-    """Whether this is meant for us to say, rather than a command, or something of others that we make readable."""
-    if sent.get("action") in ACTIONS:
-        return bool(sent["action"] != "command")
-    is_ours = any(sent.get(key) is not None for key in ("message", "content"))
-    return is_ours and not isinstance(sent.get("command"), str) and not isinstance(sent.get("alerts"), list)
+def _said(sent: dict[str, Any]) -> object:
+    return next((sent[key] for key in ("message", "content") if sent.get(key) is not None), None)
+
+
+def _words(sent: dict[str, Any]) -> str:
+    said = _said(sent)
+    if not isinstance(said, str) or not said.strip():
+        raise Invalid.at("message", _("Say something: the message is missing."))
+    title = plain(sent.get("title"), 200) or (_("Status") if sent.get("action") == "status_update" else "")
+    return f"**{title}**\n{said}" if title else said
+
+
+def _card(sent: dict[str, Any]) -> ActionCard:
+    return card_asked(
+        actions=sent.get("actions"), ack_required=sent.get("ack_required"), expires_at=sent.get("expires_at")
+    )
 
 
 def _answer(bot: Bot, sent: dict[str, Any], room_id: int) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -16,16 +14,15 @@ from homechat.accounts.cards import card_of
 from homechat.accounts.models import User
 from homechat.actor import Actor
 from homechat.database import Base, db, on_commit, transaction
-from homechat.errors import Conflict, Invalid, NotFound
+from homechat.errors import Conflict, NotFound
 from homechat.messages import typing
-from homechat.messages.action_cards import CARD, ActionCard, checked_card
+from homechat.messages.action_cards import ActionCard
 from homechat.messages.answers import states_of
-from homechat.messages.around import NOTHING, Surroundings, quotes_of, surroundings_of
-from homechat.messages.bodies import checked_body
-from homechat.messages.finding import find_message
+from homechat.messages.around import Surroundings, quotes_of, surroundings_of
+from homechat.messages.finding import find_message, sent_before
 from homechat.messages.formatting import format_body
-from homechat.messages.headings import heading
-from homechat.messages.models import FILES, TEXT, Message
+from homechat.messages.letters import CheckedLetter, Letter, checked_letter
+from homechat.messages.models import TEXT, Message
 from homechat.messages.numbers import take_number
 from homechat.messages.rendering import posted
 from homechat.messages.search_index import index_message, words_of
@@ -43,13 +40,8 @@ from homechat.rooms.queries import RoomInHand, find_room
 from homechat.security import limits
 from homechat.security.policy import RoomRight
 from homechat.uploads.actions import claim_uploads
+from homechat.uploads.cards import FileCard
 
-CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{8,64}")
-
-# Made once: to make them anew for each message costs as much as to run them.
-_SENT_BEFORE = sa.select(Message).where(
-    Message.author_id == sa.bindparam("author_id"), Message.client_id == sa.bindparam("client_id")
-)
 # Tables rather than classes: the unit of work would cost more than all of SQLite.
 _messages, _memberships = (Base.metadata.tables[name] for name in ("messages", "memberships"))
 _INSERT = sa.insert(_messages).returning(_messages.c.id)
@@ -84,47 +76,36 @@ def send_message(
     Raises NotFound or Forbidden for the room, Invalid for the text or a file, TooMany past 60 a minute over all doors,
     Conflict when the id was used in another room, or when what it answers is not there (any more).
     """
+    again = sent_again(actor, room_id=room_id, client_id=client_id)
+    if again is not None:
+        return again
+    letter = Letter(body, client_id, title, label, reply_to_id, upload_ids, card)
+    checked = checked_letter(actor, letter)
+    if reply_to_id is not None:
+        require_answerable(actor, room_id, reply_to_id)
+    limits.spend(limits.MESSAGES, actor.person_id)
+    format_body(checked.body)  # Here, so that it is at hand in the transaction, where nothing may be slow.
+    try:
+        return _store(actor, room_id, letter, checked)
+    except IntegrityError:  # The same one came twice at once.
+        again = sent_again(actor, room_id=room_id, client_id=client_id)
+        if again is None:
+            raise
+        return again
+
+
+def sent_again(actor: Actor, *, room_id: int, client_id: str) -> MessagePosted | None:
+    """Return what the actor sent to this room by this id, as it is now, or None.
+
+    Raises NotFound or Forbidden for the room, Conflict when it went to another one.
+    """
     find_room(actor, room_id, RoomRight.POST)
-    body, above = checked_message(
-        body=body, client_id=client_id, title=title, label=label, has_files=bool(upload_ids), card=card
-    )
-    first = _sent_before(actor, client_id)
+    first = sent_before(actor.person_id, client_id)
     if first is None:
-        if reply_to_id is not None:
-            require_answerable(actor, room_id, reply_to_id)
-        limits.spend(limits.MESSAGES, actor.person_id)
-        format_body(body)  # Here, so that it is at hand in the transaction, where nothing may be slow.
-        try:
-            payload = {**(above or {}), **({FILES: len(upload_ids)} if upload_ids else {})}
-            if asked := checked_card(card):
-                payload[CARD] = replace(asked, token_id=actor.token_id).as_payload()
-            return _store(actor, room_id, body, client_id, payload, reply_to_id, upload_ids)
-        except IntegrityError:  # The same one came twice at once.
-            first = _sent_before(actor, client_id)
-            if first is None:
-                raise
+        return None
     if first.room_id != room_id:
         raise Conflict(_("This message was already sent to another conversation."))
     return posted(first, surroundings_of([first])[first.id])
-
-
-def checked_message(
-    *,
-    body: str,
-    client_id: str,
-    title: str = "",
-    label: str = "",
-    has_files: bool = False,
-    card: ActionCard | None = None,
-) -> tuple[str, dict[str, str] | None]:
-    """Return a message's text and what stands above it as they are stored. Raises Invalid naming the fields.
-
-    card: is looked at as well.
-    """
-    if not CLIENT_ID.fullmatch(client_id):
-        raise Invalid(_("This message has no usable id."), fields={"client_id": "8-64 of A-Z a-z 0-9 _ -"})
-    checked_card(card)
-    return checked_body(body, may_be_blank=has_files), heading(title, label) if title or label else None
 
 
 def mark_read(actor: Actor, *, room_id: int, seq: int) -> int:
@@ -170,55 +151,54 @@ def stop_typing(actor: Actor, *, room_id: int) -> None:
     typing.stopped(actor.person_id, room_id, actor.socket_id)
 
 
-def _store(
-    actor: Actor,
-    room_id: int,
-    body: str,
-    client_id: str,
-    payload: dict[str, Any],
-    reply_to_id: int | None,
-    upload_ids: Sequence[str],
-) -> MessagePosted:
+def _store(actor: Actor, room_id: int, letter: Letter, checked: CheckedLetter) -> MessagePosted:
     author = card_of(db.session.get_one(User, actor.person_id))
-    words = words_of(body)
+    words = words_of(checked.body)
     with transaction() as session:
         found = find_room(actor, room_id, RoomRight.POST)  # Again, now that nobody can change it under us.
-        around = NOTHING
-        if reply_to_id is not None:
-            require_answerable(actor, room_id, reply_to_id)
-            around = Surroundings(reply_to=quotes_of([reply_to_id])[reply_to_id])
+        quote = None
+        if letter.reply_to_id is not None:
+            require_answerable(actor, room_id, letter.reply_to_id)
+            quote = quotes_of([letter.reply_to_id])[letter.reply_to_id]
         database = session.connection()
-        seq = take_number(database, room_id)
-        values: dict[str, Any] = {
-            "room_id": room_id,
-            "seq": seq,
-            "changed_seq": seq,
-            "author_id": actor.person_id,
-            "client_id": client_id,
-            "kind": TEXT,
-            "body": body,
-            "reply_to_id": reply_to_id,
-            "created_at": clock.now(),
-        }
-        if payload:
-            values["payload"] = payload
-        message_id = database.execute(_INSERT, values).scalar_one()
-        index_message(database, message_id, words)
-        if upload_ids:
-            files = claim_uploads(actor, room_id=room_id, message_id=message_id, upload_ids=upload_ids)
-            around = replace(around, files=tuple(files))
-        message = Message(id=message_id, **values)
-        around = replace(around, card=states_of([message]).get(message_id))
+        message = _insert(database, actor, room_id, letter, checked)
+        index_message(database, message.id, words)
+        files: Sequence[FileCard] = ()
+        if letter.upload_ids:
+            files = claim_uploads(actor, room_id=room_id, message_id=message.id, upload_ids=letter.upload_ids)
+        around = Surroundings(reply_to=quote, files=tuple(files), asked=states_of([message]).get(message.id))
         told = posted(message, around, author=author)
         announce(told, room_audience(room_id))
-        labelled_by = actor.token_id if payload.get("label") else None
+        labelled_by = actor.token_id if checked.payload.get("label") else None
         message_sent.send(
-            message_id=message_id, room_id=room_id, author=author, body=body, labelled_by=labelled_by
+            message_id=message.id, room_id=room_id, author=author, body=message.body, labelled_by=labelled_by
         )
         if found.is_member:  # Whoever writes has read what stands above, as all know who get it.
-            database.execute(_READ_BY_AUTHOR, {"membership_id": found.membership_id, "seq": seq})
+            seen = {"membership_id": found.membership_id, "seq": message.seq}
+            database.execute(_READ_BY_AUTHOR, seen)
         on_commit(lambda: typing.said(actor.person_id, room_id))
     return told
+
+
+def _insert(
+    database: sa.Connection, actor: Actor, room_id: int, letter: Letter, checked: CheckedLetter
+) -> Message:
+    """Give the message the room's next number and put it into its table. Return it with no author loaded."""
+    seq = take_number(database, room_id)
+    values: dict[str, Any] = {
+        "room_id": room_id,
+        "seq": seq,
+        "changed_seq": seq,
+        "author_id": actor.person_id,
+        "client_id": letter.client_id,
+        "kind": TEXT,
+        "body": checked.body,
+        "reply_to_id": letter.reply_to_id,
+        "created_at": clock.now(),
+    }
+    if checked.payload:
+        values["payload"] = checked.payload
+    return Message(id=database.execute(_INSERT, values).scalar_one(), **values)
 
 
 def require_answerable(actor: Actor, room_id: int | None, message_id: int) -> None:
@@ -253,7 +233,3 @@ def _read_up_to(found: RoomInHand, seq: int) -> int:
     announce(RoomRead(room_id=room_id, person_id=me, last_read_seq=seq), room_audience(room_id))
     announce(UnreadChanged(room_id=room_id, unread=unread, last_read_seq=seq), person_audience(me))
     return unread
-
-
-def _sent_before(actor: Actor, client_id: str) -> Message | None:
-    return db.session.scalar(_SENT_BEFORE, {"author_id": actor.person_id, "client_id": client_id})

@@ -61,13 +61,13 @@ class Quote:
 class Surroundings:
     """reply_to: None when it answers none.  reactions: in the order in which each emoji was first used.
 
-    files: in the order of their author.  card: how what is asked with it stands; None when nothing is.
+    files: in the order of their author.  asked: how what is asked with it stands; None when nothing is.
     """
 
     reply_to: Quote | None = None
     reactions: tuple[Reaction, ...] = ()
     files: tuple[FileCard, ...] = ()
-    card: CardState | None = None
+    asked: CardState | None = None
 
 
 NOTHING = Surroundings()

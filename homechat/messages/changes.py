@@ -11,7 +11,7 @@ from flask_babel import gettext as _
 from homechat import audit, clock
 from homechat.actor import Actor, Role
 from homechat.database import db, transaction
-from homechat.errors import Conflict, Forbidden
+from homechat.errors import Conflict, Forbidden, HomeChatError
 from homechat.messages.action_cards import card_on
 from homechat.messages.bodies import checked_body
 from homechat.messages.finding import MessageInHand, find_message
@@ -108,8 +108,8 @@ def note_change(
 
 def may_edit(actor: Actor, found: MessageInHand) -> bool:
     """Whether the actor may give this message another text now."""
-    may = _is_own(actor, found) and RoomRight.POST in found.room.rights and _is_in_time(actor, found)
-    return may and not _was_answered(found.message)
+    is_editable = RoomRight.POST in found.room.rights and _why_not_editable(actor, found) is None
+    return is_editable and not _was_answered(found.message)
 
 
 def may_delete(actor: Actor, found: MessageInHand) -> bool:
@@ -121,16 +121,29 @@ def may_delete(actor: Actor, found: MessageInHand) -> bool:
 def require_there(found: MessageInHand) -> None:
     """Raise Conflict when the message was deleted."""
     if found.message.deleted_at is not None:
-        raise Conflict(_("This message was deleted."))
+        raise _was_deleted()
 
 
 def _require_editable(actor: Actor, found: MessageInHand) -> None:
     find_room(actor, found.message.room_id, RoomRight.POST)
+    why_not = _why_not_editable(actor, found)
+    if why_not is not None:
+        raise why_not
+
+
+def _why_not_editable(actor: Actor, found: MessageInHand) -> HomeChatError | None:
+    """Return why the actor may not give this message another text, or None. What room and answers say comes beside."""
     if not _is_own(actor, found) or found.message.kind != TEXT:
-        raise Forbidden(_("You can only change what you wrote yourself."))
-    require_there(found)
+        return Forbidden(_("You can only change what you wrote yourself."))
+    if found.message.deleted_at is not None:
+        return _was_deleted()
     if not _is_in_time(actor, found):
-        raise Forbidden(_("A message can be changed for 24 hours. Write a new one to put it right."))
+        return Forbidden(_("A message can be changed for 24 hours. Write a new one to put it right."))
+    return None
+
+
+def _was_deleted() -> Conflict:
+    return Conflict(_("This message was deleted."))
 
 
 def _refuse_answered(message: Message) -> None:

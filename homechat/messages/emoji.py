@@ -6,6 +6,8 @@ import re
 
 EMOJI_MAX = 8
 EMOJI_CHARACTERS_MAX = 16
+EMOJI_UNITS_MAX = 2 * EMOJI_CHARACTERS_MAX
+"""The same as browsers count what is typed into a field: in UTF-16, where most emoji are two."""
 USUAL = ("\U0001f44d", "\u2764\ufe0f", "\U0001f602", "\U0001f62e", "\U0001f622", "\U0001f389")
 """What people react with most: thumbs up, heart, tears of joy, open mouth, crying, party."""
 _CHARACTERS_MAX = 256

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import sqlalchemy as sa
 from flask_babel import gettext as _
 
 from homechat.actor import Actor
-from homechat.database import row_of
+from homechat.database import db, row_of
 from homechat.errors import NotFound
 from homechat.messages.models import Message
 from homechat.rooms.queries import RoomInHand, look_up_room
 from homechat.security.policy import RoomRight
+
+# Made once: to make it anew for each message costs as much as to run it.
+_SENT_BEFORE = sa.select(Message).where(
+    Message.author_id == sa.bindparam("author_id"), Message.client_id == sa.bindparam("client_id")
+)
 
 
 @dataclass(frozen=True)
@@ -37,3 +43,9 @@ def find_message(actor: Actor, message_id: int) -> MessageInHand:
     ):
         raise NotFound(_("There is no such message, or you can't see it."))
     return MessageInHand(message, room)
+
+
+def sent_before(author_id: int, client_id: str) -> Message | None:
+    """Return what this author sent by this id, deleted or not, or None."""
+    found: Message | None = db.session.scalar(_SENT_BEFORE, {"author_id": author_id, "client_id": client_id})
+    return found

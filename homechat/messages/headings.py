@@ -12,8 +12,8 @@ TITLE_MAX_CHARACTERS = 200
 LABEL_MAX_CHARACTERS = 60
 
 
-def heading(title: str, label: str) -> dict[str, str] | None:
-    """Return a title and a label as they are stored, each on one line, or None where there is neither.
+def heading(title: str, label: str) -> dict[str, str]:
+    """Return those of a title and a label that there are as they are stored, each on one line.
 
     Raises Invalid naming the fields when they are too long.
     """
@@ -26,7 +26,7 @@ def heading(title: str, label: str) -> dict[str, str] | None:
     }
     if fields:
         raise Invalid(_("Please look at the fields below once more."), fields=fields)
-    return {part: text for part, text in parts.items() if text} or None
+    return {part: text for part, text in parts.items() if text}
 
 
 def title_of(message: Message) -> str | None:

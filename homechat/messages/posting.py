@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from flask_babel import gettext as _
 
 from homechat.actor import Actor
 from homechat.errors import Conflict, Invalid
-from homechat.messages.action_cards import ActionCard
-from homechat.messages.actions import checked_message, require_answerable, send_message
+from homechat.messages.actions import require_answerable, send_message
 from homechat.messages.files import send_files
 from homechat.messages.finding import find_message
+from homechat.messages.letters import Letter, checked_letter
 from homechat.realtime.events import MessagePosted
 from homechat.rooms.actions import create_room, join_room, start_direct
 from homechat.rooms.naming import is_name_of_private_room, room_called, room_meant
@@ -20,19 +19,7 @@ from homechat.rooms.people import direct_with
 from homechat.rooms.queries import find_room, may_create_room, no_such_room
 from homechat.security.policy import RoomRight, Scope, has_scope
 from homechat.text import is_number
-from homechat.uploads.receiving import ReceivedFile
-
-
-@dataclass(frozen=True)
-class Letter:
-    """What is to be sent; see `send_message`."""
-
-    body: str
-    client_id: str
-    title: str = ""
-    label: str = ""
-    reply_to_id: int | None = None
-    card: ActionCard | None = None
+from homechat.uploads.files import ReceivedFile
 
 
 def post(actor: Actor, letter: Letter, *, room: str | int | None) -> MessagePosted:
@@ -43,7 +30,7 @@ def post(actor: Actor, letter: Letter, *, room: str | int | None) -> MessagePost
     which it answers, unless it names a room.
     Raises NotFound for every other room that the actor can't see; as `send_message`, before anybody enters anything.
     """
-    _check(letter)
+    checked_letter(actor, letter)
     room_id = room_meant(actor, room) if room is not None else _room_of_answer(actor, letter)
     if room_id is not None:
         _enter(actor, room_id, letter)
@@ -61,39 +48,18 @@ def post_files(actor: Actor, letter: Letter, *, room_id: int, files: Sequence[Re
     """
     if not files:
         raise Invalid.at("files[]", _("Send at least one file."))
-    _check(letter, has_files=True)
+    checked_letter(actor, letter, has_files=True)
     _enter(actor, room_id, letter)
-    return send_files(
-        actor,
-        room_id=room_id,
-        files=files,
-        caption=letter.body,
-        client_id=letter.client_id,
-        title=letter.title,
-        label=letter.label,
-        reply_to_id=letter.reply_to_id,
-        card=letter.card,
-    )
+    return send_files(actor, letter, room_id=room_id, files=files)
 
 
 def post_to_person(actor: Actor, letter: Letter, *, user_id: int) -> MessagePosted:
     """Send to the direct conversation with somebody, which begins now if it has not. Raises as `start_direct`."""
-    _check(letter)
+    checked_letter(actor, letter)
     if letter.reply_to_id is not None and direct_with(actor, user_id) is None:
         require_answerable(actor, None, letter.reply_to_id)
     room = start_direct(actor, [user_id])
     return send_message(actor, room_id=room.id, **vars(letter))
-
-
-def _check(letter: Letter, *, has_files: bool = False) -> None:
-    checked_message(
-        body=letter.body,
-        client_id=letter.client_id,
-        title=letter.title,
-        label=letter.label,
-        has_files=has_files,
-        card=letter.card,
-    )
 
 
 def _room_of_answer(actor: Actor, letter: Letter) -> int | None:

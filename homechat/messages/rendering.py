@@ -46,7 +46,7 @@ class MessageCard:
     reply_to: Quote | None
     reactions: tuple[Reaction, ...]
     files: tuple[FileCard, ...]
-    card: CardState | None
+    asked: CardState | None
 
 
 def card_of_message(
@@ -74,7 +74,7 @@ def card_of_message(
         reply_to=around.reply_to,
         reactions=around.reactions,
         files=around.files,
-        card=around.card,
+        asked=around.asked,
     )
 
 
@@ -101,7 +101,7 @@ def posted(
         reply_to=card.reply_to.as_dict() if card.reply_to else None,
         reactions=[reaction.as_dict() for reaction in card.reactions],
         files=[file.as_dict() for file in card.files],
-        **(card.card or NO_CARD).as_dict(),
+        **(card.asked or NO_CARD).as_dict(),
     )
 
 

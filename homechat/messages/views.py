@@ -15,6 +15,7 @@ from homechat.doors.people import current_actor
 from homechat.doors.replies import wants_json
 from homechat.errors import Invalid
 from homechat.messages import actions
+from homechat.messages.changes import EDITABLE_FOR
 from homechat.messages.emoji import USUAL
 from homechat.messages.files import send_files
 from homechat.messages.history import (
@@ -25,6 +26,7 @@ from homechat.messages.history import (
     page_before,
     reads_of,
 )
+from homechat.messages.letters import Letter
 from homechat.messages.rendering import cards_of_messages
 from homechat.messages.search import What
 from homechat.messages.search import search as search_house
@@ -79,6 +81,7 @@ def conversation(room_id: int) -> Page:
         may=found.rights,
         client_id=secrets.token_urlsafe(16),
         usual_emoji=USUAL,
+        editable_seconds=int(EDITABLE_FOR.total_seconds()),
     )
 
 
@@ -122,14 +125,8 @@ def post(room_id: int) -> Page:
 def post_files(room_id: int) -> Page:
     actor = current_actor()
     limits.spend(limits.SENDS, actor.person_id)
-    message = send_files(
-        actor,
-        room_id=room_id,
-        files=received_files(),
-        caption=form_text("body"),
-        client_id=form_text("client_id"),
-    )
-    return _sent(message)
+    letter = Letter(body=form_text("body"), client_id=form_text("client_id"))
+    return _sent(send_files(actor, letter, room_id=room_id, files=received_files()))
 
 
 def _sent(message: MessagePosted) -> Page:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
@@ -11,14 +12,30 @@ from homechat.actor import Actor
 from homechat.database import db
 from homechat.errors import Conflict
 from homechat.rooms.models import Membership, Room
-from homechat.rooms.queries import cards_of_rooms, home_room, look_up_room
+from homechat.rooms.queries import cards_of_rooms, home_room, look_up_room, no_such_room
 from homechat.security.policy import RoomKind, RoomRight
 from homechat.text import is_number, one_line
+
+ROOM_FIELDS = ("room", "room_id", "channel", "channel_id")
+"""In which of these what programs send names a room: the first that says something counts."""
 
 
 def folded(name: str) -> str:
     """Return a room's name as names are compared: without regard to case, and to how its letters are encoded."""
     return unicodedata.normalize("NFKC", name).casefold()
+
+
+def room_named(sent: Mapping[str, object]) -> str | int | None:
+    """Return the name or the number of the room that `sent` names, or None where it names none; see `ROOM_FIELDS`.
+
+    A blank name is none. Raises NotFound for what can be no room's: anything but text and whole numbers.
+    """
+    for named in map(sent.get, ROOM_FIELDS):
+        if isinstance(named, bool) or not isinstance(named, str | int | None):
+            raise no_such_room()
+        if named is not None and not (isinstance(named, str) and one_line(named) == ""):
+            return named
+    return None
 
 
 def room_meant(actor: Actor, room: str | int | None) -> int | None:

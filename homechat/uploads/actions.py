@@ -15,14 +15,14 @@ from homechat import clock
 from homechat.actor import Actor
 from homechat.config import Settings
 from homechat.database import db, give_back_connection, transaction
-from homechat.errors import HomeChatError, Invalid, NoSpace, NotFound, TooLarge, Unavailable
+from homechat.errors import HomeChatError, Invalid, NoSpace, TooLarge, Unavailable
 from homechat.extensions import current_settings
 from homechat.offload import in_native_thread
 from homechat.rooms.queries import find_room
 from homechat.security import limits
 from homechat.security.policy import RoomRight
 from homechat.uploads import files, films, images
-from homechat.uploads.cards import FileCard, card_of_file
+from homechat.uploads.cards import FileCard, card_of_file, no_such_file
 from homechat.uploads.files import Workbench
 from homechat.uploads.kinds import HEAD_BYTES, OPAQUE, Group, kind_of, shown_as
 from homechat.uploads.models import Upload
@@ -84,8 +84,7 @@ def claim_uploads(
     Raises Invalid unless each waits in this room for a message, and there are 20 at most.
     """
     wanted = list(dict.fromkeys(upload_ids))
-    if len(wanted) > FILES_MAX:
-        raise Invalid(_("A message takes up to %(most)d files.", most=FILES_MAX))
+    check_count(len(wanted))
     waiting = sa.select(Upload).where(
         Upload.id.in_(wanted),
         Upload.owner_id == actor.person_id,
@@ -100,6 +99,12 @@ def claim_uploads(
         found[upload_id].message_id, found[upload_id].position = message_id, position
     db.session.flush()
     return [card_of_file(found[upload_id]) for upload_id in wanted]
+
+
+def check_count(count: int) -> None:
+    """Raise Invalid for more files than a message takes."""
+    if count > FILES_MAX:
+        raise Invalid(_("A message takes up to %(most)d files.", most=FILES_MAX))
 
 
 def drop_upload(actor: Actor, upload_id: str) -> None:
@@ -117,11 +122,11 @@ def drop_upload(actor: Actor, upload_id: str) -> None:
             .returning(Upload.id)
         ).all()
         if not dropped:
-            raise NotFound(_("There is no such file, or it is not for you."))
+            raise no_such_file()
 
 
 def forget_uploads() -> int:
-    """Forget what no message has taken for a day, or whose message is gone; return how many bytes-on-disk went.
+    """Forget what no message has taken for a day, or whose message is gone; return how many files went from the disk.
 
     First the row says that it is gone, a day later row and bytes go: a backup copies the rows before the files.
     """

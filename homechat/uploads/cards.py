@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from flask_babel import gettext as _
+
+from homechat.errors import NotFound
 from homechat.extensions import current_settings
 from homechat.uploads.kinds import OPAQUE_TYPE, Group
 from homechat.uploads.models import Upload
@@ -70,3 +73,8 @@ def card_of_file(upload: Upload) -> FileCard:
         width=upload.width,
         height=upload.height,
     )
+
+
+def no_such_file() -> NotFound:
+    """Return the one refusal for files that are not there and for those that are not the actor's to have."""
+    return NotFound(_("There is no such file, or it is not for you."))

@@ -12,6 +12,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,14 @@ PIECE_BYTES = 1_048_576
 # A backup copies the database first and the files after it; what it has read of must still be there a day later.
 KEPT_AFTER_DELETION = timedelta(days=1)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True)
+class ReceivedFile:
+    """One file that somebody sends. name: as its sender calls it."""
+
+    name: str
+    stream: IO[bytes]
 
 
 class TooManyBytesError(Exception):

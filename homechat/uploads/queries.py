@@ -7,15 +7,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import sqlalchemy as sa
-from flask_babel import gettext as _
 
 from homechat.accounts.api_tokens import ids_acted_as
 from homechat.actor import Actor
 from homechat.database import db
-from homechat.errors import NotFound
 from homechat.rooms.queries import look_up_room
 from homechat.security.policy import RoomRight
-from homechat.uploads.cards import FileCard, card_of_file
+from homechat.uploads.cards import FileCard, card_of_file, no_such_file
 from homechat.uploads.models import Upload
 
 # Messages are further up. Of them a file has to know only where its own stands, and whether it is gone.
@@ -48,7 +46,7 @@ def find_upload(actor: Actor, upload_id: str) -> Upload:
     if row is not None and _may_have(actor, *row):
         upload: Upload = row[0]
         return upload
-    raise NotFound(_("There is no such file, or it is not for you."))
+    raise no_such_file()
 
 
 def files_of(message_ids: Collection[int]) -> dict[int, list[FileCard]]:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from tempfile import TemporaryFile
 from typing import IO
 
 from flask import Flask, Request, request
-from flask_babel import gettext as _
 
 from homechat.config import API_PREFIX
-from homechat.errors import Invalid
 from homechat.extensions import current_settings
 from homechat.offload import in_native_thread
-from homechat.uploads.actions import FILES_MAX
+from homechat.uploads.actions import FILES_MAX, check_count
+from homechat.uploads.files import ReceivedFile
 
 FOLDER = "homechat.files_folder"
 """Where in the environment it says in which folder large parts may lie; set by whoever lets a large body in."""
@@ -24,14 +22,6 @@ MANY_FILES = re.compile(rf"/rooms/\d+/files|{API_PREFIX}/channels/\d+/(media|mes
 FIELD = "files"
 IN_MEMORY_BYTES = 65_536
 OTHER_FIELDS_MAX = 20
-
-
-@dataclass(frozen=True)
-class ReceivedFile:
-    """One file of a form. name: as its sender calls it."""
-
-    name: str
-    stream: IO[bytes]
 
 
 class HouseRequest(Request):
@@ -59,8 +49,7 @@ def init_receiving(app: Flask) -> None:
 def received_files(field: str = FIELD) -> list[ReceivedFile]:
     """Return the files of the form, as far as somebody chose any. Raises Invalid past 20."""
     chosen = [it for it in request.files.getlist(field) if it.filename]
-    if len(chosen) > FILES_MAX:
-        raise Invalid(_("A message takes up to %(most)d files.", most=FILES_MAX))
+    check_count(len(chosen))
     return [ReceivedFile(it.filename or "", it.stream) for it in chosen]
 
 

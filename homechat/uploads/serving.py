@@ -6,11 +6,10 @@ import logging
 from urllib.parse import quote
 
 from flask import Response, send_file
-from flask_babel import gettext as _
 
-from homechat.errors import NotFound
 from homechat.extensions import current_settings
 from homechat.security.headers import use_policy
+from homechat.uploads.cards import no_such_file
 from homechat.uploads.files import path_of
 from homechat.uploads.kinds import OPAQUE_TYPE, WEBP
 from homechat.uploads.models import Upload
@@ -47,7 +46,7 @@ def _reply(upload: Upload, sha256: str, content_type: str, disposition: str) -> 
         )
     except FileNotFoundError as error:
         log.error("the bytes of the upload %s are not in the data folder", upload.id)
-        raise NotFound(_("There is no such file, or it is not for you.")) from error
+        raise no_such_file() from error
     use_policy(POLICY)
     # The day of somebody's sending it first is nobody else's business.
     response.headers.pop("Last-Modified", None)

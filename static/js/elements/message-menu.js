@@ -11,7 +11,6 @@ import { makeOneStop } from "../parts/one-stop.js";
 import { quotedFrom } from "../parts/quotes.js";
 import { ownReactions } from "../parts/reactions.js";
 
-const EDITABLE_MS = 24 * 60 * 60 * 1000;
 const NOTICE_MS = 6_000;
 
 class MessageMenu extends HTMLElement {
@@ -26,7 +25,7 @@ class MessageMenu extends HTMLElement {
     if (!me || !(messages instanceof HTMLElement) || this.#leaving) return;
     this.#leaving = new AbortController();
     const { signal } = this.#leaving;
-    this.#sheet = new MenuSheet((this.dataset.usual ?? "").split(" "), signal);
+    this.#sheet = new MenuSheet((this.dataset.usual ?? "").split(" "), Number(this.dataset.emojiMax), signal);
     this.append(this.#sheet.dialog, this.#notice);
     messages.addEventListener("click", ({ target }) => this.#clicked(/** @type {Element} */ (target)), { signal });
     onLongPress(messages, ".message__bubble", (bubble) => this.#open(bubble.closest(".message"), null), signal);
@@ -53,7 +52,7 @@ class MessageMenu extends HTMLElement {
     if (!message?.dataset.id || "deleted" in message.dataset) return;
     const isOwn = Number(message.dataset.authorId) === me?.id;
     const write = "mayWrite" in this.dataset;
-    const isYoung = Date.now() - Date.parse(message.dataset.at ?? "") < EDITABLE_MS;
+    const isYoung = Date.now() - Date.parse(message.dataset.at ?? "") < Number(this.dataset.editableSeconds) * 1000;
     const may = { write, edit: write && isOwn && isYoung, remove: isOwn ? write : "mayDeleteOthers" in this.dataset };
     this.#sheet.open({ acts: this.#actsOn(message), may, own: ownReactions(message), beside });
   }

@@ -19,6 +19,7 @@ export class MenuSheet {
   dialog = make("dialog", { class: "menu-sheet", "aria-label": say("menu.title") });
   #trouble = make("p", { class: "menu-sheet__trouble", role: "alert" });
   #usual;
+  #emojiMax;
   /** What is open now takes over what is asked for. @type {Acts | null} */
   #acts = null;
   /** Whether a finger came down since it opened: the one that opened it may still lie there. */
@@ -26,9 +27,10 @@ export class MenuSheet {
   /** What a small window stands at. @type {DOMRect | null} */
   #beside = null;
 
-  /** @param {string[]} usual emoji @param {AbortSignal} signal */
-  constructor(usual, signal) {
+  /** @param {string[]} usual emoji @param {number} emojiMax how long one may be, in UTF-16 @param {AbortSignal} signal */
+  constructor(usual, emojiMax, signal) {
     this.#usual = usual;
+    this.#emojiMax = emojiMax;
     this.dialog.addEventListener("pointerdown", () => { this.#isTouched = true; }, { signal });
     this.dialog.addEventListener("click", (event) => this.#clicked(event), { capture: true, signal });
   }
@@ -78,7 +80,7 @@ export class MenuSheet {
 
   #otherEmoji() {
     const field = make("input", {
-      class: "field__input", name: "emoji", maxlength: 32, required: "", autocomplete: "off",
+      class: "field__input", name: "emoji", maxlength: this.#emojiMax, required: "", autocomplete: "off",
       "aria-label": say("menu.other"), placeholder: say("menu.other"),
     });
     const form = make("form", { class: "menu-sheet__other", hidden: "" }, [
