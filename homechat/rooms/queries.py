@@ -295,16 +295,23 @@ def direct_name(others: list[User]) -> str:
     return ", ".join(user.display_name for user in others) or _("Notes to yourself")
 
 
-def may_meet(actor: Actor, user: User) -> bool:
-    """Whether the actor may know of `user`: members of the house of everyone, guests and bots who shares a room.
+def known_ids(actor: Actor) -> set[int] | None:
+    """Return the ids of those whom the actor may know of, the actor too; None: everybody.
 
-    Through a token that is bound to rooms: of those who are in them.
+    Members of the house know everybody, guests and bots those who share a room with them. Through a token that is
+    bound to rooms: those who are in them.
     """
+    if actor.room_ids is None and house_right(actor.role, HouseRight.MEET_EVERYONE):
+        return None
+    return {*people_around(actor), actor.person_id}
+
+
+def may_meet(actor: Actor, user: User) -> bool:
+    """Whether the actor may know of `user`."""
     if user.id == actor.user_id:
         return True
-    if actor.room_ids is None and house_right(actor.role, HouseRight.MEET_EVERYONE):
-        return True
-    return user.id in people_around(actor)
+    known = known_ids(actor)
+    return known is None or user.id in known
 
 
 def may_write_to(actor: Actor, user: User) -> bool:
@@ -315,13 +322,6 @@ def may_write_to(actor: Actor, user: User) -> bool:
     if user.belongs_to_house or house_right(actor.role, HouseRight.WRITE_TO_GUESTS):
         return True
     return user.id in people_around(actor)
-
-
-def acquaintance_ids(user_id: int) -> set[int]:
-    """Return the ids of everyone who shares a room with a person, without that person."""
-    mine = sa.select(Membership.room_id).where(Membership.user_id == user_id)
-    query = sa.select(Membership.user_id).where(Membership.room_id.in_(mine)).distinct()
-    return set(db.session.scalars(query)) - {user_id}
 
 
 def people_around(actor: Actor) -> set[int]:
@@ -342,10 +342,8 @@ def people_around(actor: Actor) -> set[int]:
 
 def online_people(actor: Actor) -> list[int]:
     """Return the ids of those who are online, as far as the actor may know of them, the actor included."""
-    online = presence.everyone_online()
-    if actor.room_ids is not None or not house_right(actor.role, HouseRight.MEET_EVERYONE):
-        online &= {actor.person_id, *people_around(actor)}
-    return sorted(online)
+    online, known = presence.everyone_online(), known_ids(actor)
+    return sorted(online if known is None else online & known)
 
 
 def _counts_of(room_ids: list[int]) -> dict[int, int]:

@@ -10,13 +10,12 @@ from homechat.accounts.models import User
 from homechat.accounts.queries import people
 from homechat.actor import Actor, Role
 from homechat.database import Base, db
-from homechat.rooms.models import Membership
 from homechat.rooms.queries import (
     IN_HAND,
     RoomInHand,
-    acquaintance_ids,
     in_hand,
     is_within_reach,
+    known_ids,
     may_write_to,
 )
 from homechat.security.policy import HouseRight, RoomKind, RoomRight, house_right
@@ -37,18 +36,9 @@ def rooms_in_sight(actor: Actor) -> list[RoomInHand]:
 
 
 def people_in_sight(actor: Actor, *, roles: tuple[Role, ...] = tuple(Role)) -> list[User]:
-    """Return everybody of `roles` who is welcome and whom the actor may know of, the actor too, by name.
-
-    For a token that is bound to rooms, those are the people in these rooms.
-    """
-    known = people(roles=roles)
-    if actor.room_ids is not None:
-        around = _people_in({room.room_id for room in rooms_in_sight(actor) if RoomRight.READ in room.rights})
-    elif house_right(actor.role, HouseRight.MEET_EVERYONE):
-        return known
-    else:
-        around = acquaintance_ids(actor.person_id)
-    return [user for user in known if user.id in around or user.id == actor.user_id]
+    """Return everybody of `roles` who is welcome and whom the actor may know of, the actor too, by name."""
+    known = known_ids(actor)
+    return [user for user in people(roles=roles) if known is None or user.id in known]
 
 
 def ids_to_write_to(actor: Actor, user_ids: Iterable[int]) -> set[int]:
@@ -58,11 +48,3 @@ def ids_to_write_to(actor: Actor, user_ids: Iterable[int]) -> set[int]:
         return set()
     known = people_in_sight(actor, roles=(Role.ADMIN, Role.MEMBER, Role.GUEST))
     return {user.id for user in known if user.id in wanted and may_write_to(actor, user)}
-
-
-def _people_in(room_ids: set[int]) -> set[int]:
-    if not room_ids:
-        return set()
-    return set(
-        db.session.scalars(sa.select(Membership.user_id).where(Membership.room_id.in_(room_ids)).distinct())
-    )
