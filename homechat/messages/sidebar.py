@@ -71,17 +71,14 @@ def conversations(actor: Actor) -> dict[str, Any]:
 
 
 def sidebar(user_id: int, *, room_id: int | None = None) -> list[SidebarRoom]:
-    """Return a person's conversations, the one with the newest message first; all, or only `room_id`.
-
-    A direct conversation shows to those who did not begin it once something was said there.
-    """
+    """Return a person's conversations that show to them, the newest message first; all, or only `room_id`."""
     query = (
         sa.select(Room, Membership.last_read_seq)
         .join(Membership, Membership.room_id == Room.id)
         .where(Membership.user_id == user_id)
     )
     query = query.where(Room.archived_at.is_(None)) if room_id is None else query.where(Room.id == room_id)
-    rows = db.session.execute(query).all()
+    rows = [(room, seq) for room, seq in db.session.execute(query) if room.shows_to(user_id)]
     rooms = [room for room, _ in rows]
     read = {room.id: seq for room, seq in rows}
     cards = {card.id: card for card in cards_of_rooms(user_id, rooms)}
@@ -100,9 +97,8 @@ def sidebar(user_id: int, *, room_id: int | None = None) -> list[SidebarRoom]:
         for room in rooms
     ]
     created = {room.id: room.created_at for room in rooms}
-    mine = {room.id for room in rooms if room.created_by_id == user_id}
     return sorted(
-        (line for line in lines if line.last_message or not line.room.is_direct or line.room.id in mine),
+        lines,
         key=lambda line: line.last_message.at if line.last_message else created[line.room.id],
         reverse=True,
     )
