@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import sqlalchemy as sa
 
 from homechat.accounts.models import User
@@ -16,9 +14,10 @@ from homechat.rooms.queries import (
     in_hand,
     is_within_reach,
     known_ids,
+    may_start_direct,
     may_write_to,
 )
-from homechat.security.policy import HouseRight, RoomKind, RoomRight, house_right
+from homechat.security.policy import RoomKind, RoomRight
 
 _rooms, _memberships = (Base.metadata.tables[name] for name in ("rooms", "memberships"))
 _IN_SIGHT = IN_HAND.add_columns(_rooms.c.id).where(
@@ -35,16 +34,15 @@ def rooms_in_sight(actor: Actor) -> list[RoomInHand]:
     return [room for room in found if RoomRight.SEE in room.rights]
 
 
-def people_in_sight(actor: Actor, *, roles: tuple[Role, ...] = tuple(Role)) -> list[User]:
-    """Return everybody of `roles` who is welcome and whom the actor may know of, the actor too, by name."""
+def people_in_sight(actor: Actor) -> list[User]:
+    """Return everybody who is welcome and whom the actor may know of, bots and the actor too, by name."""
     known = known_ids(actor)
-    return [user for user in people(roles=roles) if known is None or user.id in known]
+    return [user for user in people(roles=Role) if known is None or user.id in known]
 
 
-def ids_to_write_to(actor: Actor, user_ids: Iterable[int]) -> set[int]:
-    """Return of these the ids of people with whom the actor may begin a direct conversation; no bots."""
-    wanted = {*user_ids} - {actor.person_id}
-    if actor.room_ids is not None or not house_right(actor.role, HouseRight.START_DIRECT):
-        return set()
-    known = people_in_sight(actor, roles=(Role.ADMIN, Role.MEMBER, Role.GUEST))
-    return {user.id for user in known if user.id in wanted and may_write_to(actor, user)}
+def people_to_write_to(actor: Actor) -> list[User]:
+    """Return everybody else with whom the actor may begin a direct conversation, by name."""
+    if not may_start_direct(actor):
+        return []
+    others = [user for user in people_in_sight(actor) if user.id != actor.user_id]
+    return [user for user in others if may_write_to(actor, user)]

@@ -27,11 +27,10 @@ from homechat.rooms.queries import (
     find_room,
     may_browse,
     may_create_room,
-    may_write_to,
     members_of,
     public_rooms,
 )
-from homechat.rooms.sight import people_in_sight
+from homechat.rooms.sight import people_in_sight, people_to_write_to
 from homechat.security.policy import RoomKind, RoomRight, RoomRole
 
 blueprint = Blueprint("rooms", __name__)
@@ -154,9 +153,7 @@ def make_owner(room_id: int, user_id: int) -> Page:
 
 @blueprint.get("/people")
 def people() -> Page:
-    actor = current_actor()
-    known = [user for user in _acquaintances(actor) if may_write_to(actor, user)]
-    return render_template("rooms/people.html", people=cards_of(known))
+    return render_template("rooms/people.html", people=cards_of(people_to_write_to(current_actor())))
 
 
 @blueprint.post("/direct")
