@@ -130,7 +130,7 @@ def start_direct(actor: Actor, other_ids: Sequence[int]) -> Room:
         with transaction() as session:
             people = _people_to_add(actor, [user_id for user_id in ids if user_id != actor.person_id])
             if not all(may_write_to(actor, user) for user in people):
-                raise Forbidden(_("You can write to a guest once you are in a room together."))
+                raise Forbidden(_("You can write to a guest or a bot once you share a room."))
             room = Room(kind=RoomKind.DIRECT.value, direct_key=key, created_by_id=actor.person_id)
             session.add(room)
             session.flush()
