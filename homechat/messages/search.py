@@ -191,11 +191,11 @@ def _ids(
 
 
 def _visible(readable: list[RoomInHand]) -> sa.ColumnElement[bool]:
-    whole = [found.room_id for found in readable if not found.from_arrival]
+    whole = [found.room_id for found in readable if not found.hidden_up_to]
     since_arrival = (
-        sa.and_(_room_id == found.room_id, _seq > found.joined_seq)
+        sa.and_(_room_id == found.room_id, _seq > found.hidden_up_to)
         for found in readable
-        if found.from_arrival
+        if found.hidden_up_to
     )
     return sa.or_(_room_id.in_(whole), *since_arrival)
 

@@ -109,6 +109,11 @@ class RoomInHand:
         return db.session.get_one(Membership, self.membership_id) if self.membership_id is not None else None
 
 
+def shown_to_member(seq: sa.SQLColumnExpression[int]) -> sa.ColumnElement[bool]:
+    """Return the condition of `RoomInHand.hidden_up_to` for a statement with `Room` and the `Membership` in it."""
+    return sa.or_(sa.not_(Room.from_arrival), seq > Membership.joined_seq)
+
+
 def find_room(actor: Actor, room_id: int, right: RoomRight) -> RoomInHand:
     """Return the room for somebody who has `right` in it.
 

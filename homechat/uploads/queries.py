@@ -85,4 +85,4 @@ def _may_have(actor: Actor, upload: Upload, seq: int | None, deleted_at: object)
         return False
     if seq is None:
         return upload.owner_id == actor.user_id
-    return not found.from_arrival or seq > found.joined_seq
+    return seq > found.hidden_up_to
