@@ -18,7 +18,7 @@ from homechat.actor import Actor, Role
 from homechat.bots.actions import equip_bot
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Forbidden, Invalid
-from homechat.rooms.queries import look_up_room
+from homechat.rooms.queries import has_right_in
 from homechat.security.policy import SCOPES, HouseRight, RoomRight, Scope, house_right
 
 LIFE_MAX_HOURS = 24 * 366 * 5
@@ -126,9 +126,7 @@ def _rooms(owner: User, room_ids: Sequence[int]) -> list[int]:
         sentence = _("Choose 1 to %(number)d rooms.", number=ROOMS_MAX)
         raise Invalid(sentence, fields={"room_ids": sentence})
     maker = Actor.system().acting_as(owner.id, Role(owner.role))
-    for room_id in ids:
-        found = look_up_room(maker, room_id)
-        if found is None or RoomRight.SEE not in found.rights:
-            sentence = _("One of these rooms is not there.")
-            raise Invalid(sentence, fields={"room_ids": sentence})
+    if not all(has_right_in(maker, room_id, RoomRight.SEE) for room_id in ids):
+        sentence = _("One of these rooms is not there.")
+        raise Invalid(sentence, fields={"room_ids": sentence})
     return ids

@@ -11,7 +11,7 @@ from homechat.actor import Actor
 from homechat.database import db
 from homechat.errors import Conflict
 from homechat.rooms.models import Membership, Room
-from homechat.rooms.queries import cards_of_rooms, home_room, look_up_room
+from homechat.rooms.queries import cards_of_rooms, has_right_in, home_room
 from homechat.security.policy import RoomKind, RoomRight
 from homechat.text import one_line
 
@@ -90,5 +90,4 @@ def is_name_of_private_room(name: str) -> bool:
 
 
 def _can_see(actor: Actor, room_id: int) -> bool:
-    found = look_up_room(actor, room_id)
-    return found is not None and RoomRight.SEE in found.rights
+    return has_right_in(actor, room_id, RoomRight.SEE)

@@ -127,6 +127,12 @@ def find_room(actor: Actor, room_id: int, right: RoomRight) -> RoomInHand:
     return found
 
 
+def has_right_in(actor: Actor, room_id: int, right: RoomRight) -> bool:
+    """Whether the actor has `right` in the room of this id; in one that is not there nobody has any."""
+    found = look_up_room(actor, room_id)
+    return found is not None and right in found.rights
+
+
 def no_such_room() -> NotFound:
     """Return the one refusal for rooms that are not there and for those that the actor may not know of."""
     return NotFound(_("There is no such conversation, or you are not in it."))
