@@ -34,6 +34,7 @@ from homechat.rooms.models import (
     Room,
 )
 from homechat.rooms.naming import folded
+from homechat.rooms.people import direct_key
 from homechat.rooms.queries import (
     belongs_here_always,
     find_room,
@@ -119,7 +120,7 @@ def start_direct(actor: Actor, other_ids: Sequence[int]) -> Room:
                 number=DIRECT_MAX_PEOPLE,
             )
         )
-    key = "-".join(map(str, ids))
+    key = direct_key(ids)
     found = _direct_room(key)
     if found is not None and is_within_reach(actor, found.id):
         return found

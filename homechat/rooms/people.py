@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import sqlalchemy as sa
 from flask_babel import gettext as _
 
@@ -30,12 +32,17 @@ def direct_with(actor: Actor, user_id: int) -> int | None:
 
     Raises NotFound for people the actor may not know of.
     """
-    key = "-".join(map(str, sorted({actor.person_id, user_id})))
+    key = direct_key({actor.person_id, user_id})
     room_id = db.session.scalar(sa.select(Room.id).where(Room.direct_key == key))
     if room_id is not None and is_within_reach(actor, room_id):
         return room_id
     person_in_sight(actor, user_id)
     return None
+
+
+def direct_key(user_ids: Iterable[int]) -> str:
+    """Return `Room.direct_key` of the direct conversation of these people, each of them given once."""
+    return "-".join(map(str, sorted(user_ids)))
 
 
 def _if_known(actor: Actor, user: User | None) -> User:
