@@ -12,9 +12,8 @@ from homechat.actor import Actor
 from homechat.database import db
 from homechat.messages.latest import Latest, latest_in
 from homechat.messages.unread import unread_by_room
-from homechat.realtime.models import LiveSocketRow
 from homechat.rooms.models import Membership, Room
-from homechat.rooms.queries import RoomCard, cards_of_rooms, find_room, is_within_reach
+from homechat.rooms.queries import RoomCard, cards_of_rooms, find_room, is_within_reach, online_by_room
 from homechat.security.policy import RoomKind, RoomRight, RoomRole, Scope, has_scope, room_rights
 
 
@@ -72,7 +71,7 @@ def _lines(actor: Actor, listed: Sequence[tuple[Room, Membership | None]]) -> li
     readable = [room.id for room, here in listed if RoomRight.READ in _rights(actor, room, here)]
     unread = unread_by_room(actor.person_id, room_id=rooms[0].id if len(rooms) == 1 else None)
     latest = latest_in(actor.person_id, readable if has_scope(actor, Scope.MESSAGES_READ) else [])
-    online = _online_in([room.id for room in rooms])
+    online = online_by_room([room.id for room in rooms])
     return [
         RoomLine(
             card=card,
@@ -83,13 +82,3 @@ def _lines(actor: Actor, listed: Sequence[tuple[Room, Membership | None]]) -> li
         )
         for card, room in zip(cards_of_rooms(actor.person_id, rooms, mine=mine), rooms, strict=True)
     ]
-
-
-def _online_in(room_ids: list[int]) -> dict[int, int]:
-    rows = db.session.execute(
-        sa.select(Membership.room_id, sa.func.count(sa.distinct(Membership.user_id)))
-        .join(LiveSocketRow, LiveSocketRow.user_id == Membership.user_id)
-        .where(Membership.room_id.in_(room_ids))
-        .group_by(Membership.room_id)
-    )
-    return {room_id: count for room_id, count in rows}

@@ -16,9 +16,8 @@ from homechat.messages.formatting import preview
 from homechat.messages.latest import Latest, latest_in
 from homechat.messages.models import file_count
 from homechat.messages.unread import unread_by_room
-from homechat.realtime.models import LiveSocketRow
 from homechat.rooms.models import Membership, Room
-from homechat.rooms.queries import RoomCard, cards_of_rooms, is_within_reach, online_people
+from homechat.rooms.queries import RoomCard, cards_of_rooms, is_within_reach, online_by_room, online_people
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ def sidebar(user_id: int, *, room_id: int | None = None) -> list[SidebarRoom]:
     cards = {card.id: card for card in cards_of_rooms(user_id, rooms)}
     unread = unread_by_room(user_id, room_id=room_id)
     last = latest_in(user_id, [room.id for room in rooms])
-    here = _others_here([room.id for room in rooms], user_id)
+    here = online_by_room([room.id for room in rooms], without=user_id)
     lines = [
         SidebarRoom(
             room=cards[room.id],
@@ -116,13 +115,3 @@ def line_of(body: str, files: int, *, title: str = "") -> str:
     if body or title or not files:
         return preview(body, title=title)
     return str(ngettext("%(num)s file", "%(num)s files", files))
-
-
-def _others_here(room_ids: list[int], user_id: int) -> dict[int, int]:
-    rows = db.session.execute(
-        sa.select(Membership.room_id, sa.func.count(sa.distinct(Membership.user_id)))
-        .join(LiveSocketRow, LiveSocketRow.user_id == Membership.user_id)
-        .where(Membership.room_id.in_(room_ids), Membership.user_id != user_id)
-        .group_by(Membership.room_id)
-    )
-    return {room: count for room, count in rows}

@@ -18,6 +18,7 @@ from homechat.actor import Actor, Role
 from homechat.database import Base, db, looked_up
 from homechat.errors import Forbidden, NotFound
 from homechat.realtime import presence
+from homechat.realtime.models import LiveSocketRow
 from homechat.rooms.models import Membership, Room
 from homechat.security.policy import (
     HouseRight,
@@ -355,6 +356,17 @@ def online_people(actor: Actor) -> list[int]:
     """Return the ids of those who are online, as far as the actor may know of them, the actor included."""
     online, known = presence.everyone_online(), known_ids(actor)
     return sorted(online if known is None else online & known)
+
+
+def online_by_room(room_ids: list[int], *, without: int | None = None) -> dict[int, int]:
+    """Return how many are online of those in each of these rooms where anybody is; `without` is not counted."""
+    rows = db.session.execute(
+        sa.select(Membership.room_id, sa.func.count(sa.distinct(Membership.user_id)))
+        .join(LiveSocketRow, LiveSocketRow.user_id == Membership.user_id)
+        .where(Membership.room_id.in_(room_ids), Membership.user_id.is_distinct_from(without))
+        .group_by(Membership.room_id)
+    )
+    return {room_id: count for room_id, count in rows}
 
 
 def _counts_of(room_ids: list[int]) -> dict[int, int]:
