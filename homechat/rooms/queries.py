@@ -268,15 +268,22 @@ def public_rooms(actor: Actor) -> list[RoomCard]:
     )
 
 
+def my_rooms(actor: Actor) -> list[RoomCard]:
+    """Return the rooms in use that the actor is in: direct conversations, then those that have a name, by name."""
+    return _mine(actor, Room.archived_at.is_(None))
+
+
 def archived_rooms(actor: Actor) -> list[RoomCard]:
     """Return the archived rooms that the actor is in, by name."""
-    rooms = db.session.scalars(
-        sa.select(Room)
-        .join(Membership, Membership.room_id == Room.id)
-        .where(Membership.user_id == actor.person_id, Room.archived_at.is_not(None))
-        .order_by(sa.func.lower(Room.name), Room.id)
-    )
-    return cards_of_rooms(actor.person_id, [room for room in rooms if is_within_reach(actor, room.id)])
+    return _mine(actor, Room.archived_at.is_not(None))
+
+
+def rooms_to_open(actor: Actor) -> list[RoomCard]:
+    """Return the rooms that the actor may open to a guest, a token or a bot: all public ones, and their own.
+
+    Raises Forbidden for those who may not browse.
+    """
+    return [*public_rooms(actor), *(room for room in my_rooms(actor) if room.kind == RoomKind.PRIVATE)]
 
 
 def cards_of_rooms(viewer_id: int, rooms: Iterable[Room], *, mine: set[int] | None = None) -> list[RoomCard]:
@@ -367,6 +374,16 @@ def online_by_room(room_ids: list[int], *, without: int | None = None) -> dict[i
         .group_by(Membership.room_id)
     )
     return {room_id: count for room_id, count in rows}
+
+
+def _mine(actor: Actor, is_wanted: sa.ColumnElement[bool]) -> list[RoomCard]:
+    rooms = db.session.scalars(
+        sa.select(Room)
+        .join(Membership, Membership.room_id == Room.id)
+        .where(Membership.user_id == actor.person_id, is_wanted)
+        .order_by(sa.func.lower(Room.name), Room.id)
+    )
+    return cards_of_rooms(actor.person_id, [room for room in rooms if is_within_reach(actor, room.id)])
 
 
 def _counts_of(room_ids: list[int]) -> dict[int, int]:
