@@ -16,7 +16,8 @@ from homechat.messages.sidebar import conversations, sidebar
 from homechat.realtime import presence
 from homechat.realtime.live_sockets import LiveSocket, live_sockets
 from homechat.realtime.models import ServerProcess
-from homechat.rooms.actions import archive_room, remove_member
+from homechat.rooms.actions import archive_room
+from homechat.rooms.membership import remove_member
 from homechat.rooms.models import Membership
 from homechat.security.policy import RoomKind
 from tests.api_client import Program, app_of, program_of

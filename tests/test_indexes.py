@@ -43,16 +43,10 @@ from homechat.operations.checks import checks
 from homechat.operations.totals import totals
 from homechat.realtime import presence
 from homechat.rooms.actions import start_direct
+from homechat.rooms.finding import find_room
 from homechat.rooms.naming import room_called
-from homechat.rooms.people import direct_with
-from homechat.rooms.queries import (
-    find_room,
-    member_count,
-    members_of,
-    people_around,
-    room_ids_by_person,
-    room_ids_of,
-)
+from homechat.rooms.people import direct_with, people_around
+from homechat.rooms.queries import member_count, members_of, room_ids_by_person, room_ids_of
 from homechat.security.policy import RoomRight
 from homechat.uploads.queries import find_upload
 from tests.house import PASSWORD, House

@@ -15,7 +15,7 @@ from homechat.api.endpoints import ENDPOINTS
 from homechat.database import transaction
 from homechat.errors import TooMany
 from homechat.messages.sidebar import sidebar
-from homechat.rooms.actions import join_room, leave_room
+from homechat.rooms.membership import join_room, leave_room
 from homechat.rooms.models import Membership, Room
 from homechat.security.policy import RoomKind
 from tests.attempts import everything_in

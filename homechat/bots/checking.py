@@ -17,7 +17,7 @@ from homechat.bots.models import (
     BotType,
 )
 from homechat.errors import Invalid
-from homechat.rooms.queries import has_right_in
+from homechat.rooms.finding import has_right_in
 from homechat.security.outgoing import Refused, target_of
 from homechat.security.policy import RoomRight
 from homechat.text import one_line

@@ -14,8 +14,8 @@ from homechat.actor import Actor, Door, Role
 from homechat.bots.models import Bot, BotType
 from homechat.bots.queries import at_work_among
 from homechat.database import db
+from homechat.rooms.finding import has_right_in
 from homechat.rooms.models import Membership, Room
-from homechat.rooms.queries import has_right_in
 from homechat.security.policy import RoomKind, RoomRight
 
 # Made once: asked for each message of a person. Of bots there are a handful, of most houses none.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from homechat.actor import Actor
+from homechat.rooms.finding import find_room, no_such_room
 from homechat.rooms.naming import room_meant
-from homechat.rooms.queries import find_room, home_room, no_such_room
+from homechat.rooms.queries import home_room
 from homechat.security.policy import RoomRight
 
 BY_NAME_OR_ID = ("room_id", "room", "channel_id", "channel")

@@ -18,7 +18,7 @@ from homechat.actor import Actor, Role
 from homechat.bots.actions import equip_bot
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Forbidden, Invalid
-from homechat.rooms.queries import has_right_in
+from homechat.rooms.finding import has_right_in
 from homechat.security.policy import SCOPES, HouseRight, RoomRight, Scope, house_right
 
 LIFE_MAX_HOURS = 24 * 366 * 5

@@ -10,7 +10,7 @@ from homechat.actor import Actor
 from homechat.database import db
 from homechat.errors import NotFound
 from homechat.messages.models import Message
-from homechat.rooms.queries import RoomInHand, look_up_room
+from homechat.rooms.finding import RoomInHand, look_up_room
 from homechat.security.policy import RoomRight
 
 

@@ -12,8 +12,8 @@ from sqlalchemy.orm import aliased
 from homechat.accounts.models import User
 from homechat.database import db
 from homechat.messages.models import Message
+from homechat.rooms.finding import shown_to_member
 from homechat.rooms.models import Membership, Room
-from homechat.rooms.queries import shown_to_member
 
 
 @dataclass(frozen=True)

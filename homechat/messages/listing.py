@@ -11,8 +11,8 @@ from sqlalchemy.orm import aliased
 from homechat.actor import Actor
 from homechat.database import db
 from homechat.messages.models import Message
+from homechat.rooms.finding import find_room, shown_to_member
 from homechat.rooms.models import Membership, Room
-from homechat.rooms.queries import find_room, shown_to_member
 from homechat.security.policy import RoomRight
 
 LISTED_MESSAGES = 50

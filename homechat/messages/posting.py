@@ -14,10 +14,12 @@ from homechat.messages.actions import checked_message, require_answerable, send_
 from homechat.messages.files import send_files
 from homechat.messages.finding import find_message
 from homechat.realtime.events import MessagePosted
-from homechat.rooms.actions import create_room, join_room, start_direct
+from homechat.rooms.actions import create_room, start_direct
+from homechat.rooms.finding import find_room, no_such_room
+from homechat.rooms.membership import join_room
 from homechat.rooms.naming import is_name_of_private_room, is_number, room_called, room_meant
 from homechat.rooms.people import direct_with
-from homechat.rooms.queries import find_room, may_create_room, no_such_room
+from homechat.rooms.queries import may_create_room
 from homechat.security.policy import RoomRight, Scope, has_scope
 from homechat.uploads.receiving import ReceivedFile
 

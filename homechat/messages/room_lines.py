@@ -12,8 +12,10 @@ from homechat.actor import Actor
 from homechat.database import db
 from homechat.messages.latest import Latest, latest_in
 from homechat.messages.unread import unread_by_room
+from homechat.rooms.cards import RoomCard, cards_of_rooms
+from homechat.rooms.finding import find_room, is_within_reach
 from homechat.rooms.models import Membership, Room
-from homechat.rooms.queries import RoomCard, cards_of_rooms, find_room, is_within_reach, online_by_room
+from homechat.rooms.queries import online_by_room
 from homechat.security.policy import RoomKind, RoomRight, RoomRole, Scope, has_scope, room_rights
 
 

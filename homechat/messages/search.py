@@ -21,8 +21,9 @@ from homechat.messages.formatting import plain_text
 from homechat.messages.models import Message
 from homechat.messages.search_index import TABLE, matching
 from homechat.messages.search_query import Phrase, contains_all, read_query
+from homechat.rooms.cards import RoomCard, cards_of_rooms
+from homechat.rooms.finding import RoomInHand
 from homechat.rooms.models import Room
-from homechat.rooms.queries import RoomCard, RoomInHand, cards_of_rooms
 from homechat.rooms.sight import people_in_sight, rooms_in_sight
 from homechat.security import limits
 from homechat.security.policy import RoomRight

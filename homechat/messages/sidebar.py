@@ -16,8 +16,11 @@ from homechat.messages.formatting import preview
 from homechat.messages.latest import Latest, latest_in
 from homechat.messages.models import file_count
 from homechat.messages.unread import unread_by_room
+from homechat.rooms.cards import RoomCard, cards_of_rooms
+from homechat.rooms.finding import is_within_reach
 from homechat.rooms.models import Membership, Room
-from homechat.rooms.queries import RoomCard, cards_of_rooms, is_within_reach, online_by_room, online_people
+from homechat.rooms.people import online_people
+from homechat.rooms.queries import online_by_room
 
 
 @dataclass(frozen=True)

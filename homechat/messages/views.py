@@ -30,7 +30,9 @@ from homechat.messages.search import What
 from homechat.messages.search import search as search_house
 from homechat.messages.sidebar import conversations, sidebar
 from homechat.realtime.events import MessagePosted
-from homechat.rooms.queries import cards_of_rooms, find_room, members_of
+from homechat.rooms.cards import cards_of_rooms
+from homechat.rooms.finding import find_room
+from homechat.rooms.queries import members_of
 from homechat.rooms.sight import people_to_write_to
 from homechat.security import limits
 from homechat.security.policy import RoomRight

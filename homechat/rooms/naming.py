@@ -10,8 +10,10 @@ from flask_babel import gettext as _
 from homechat.actor import Actor
 from homechat.database import db
 from homechat.errors import Conflict
+from homechat.rooms.cards import cards_of_rooms
+from homechat.rooms.finding import has_right_in
 from homechat.rooms.models import Membership, Room
-from homechat.rooms.queries import cards_of_rooms, has_right_in, home_room
+from homechat.rooms.queries import home_room
 from homechat.security.policy import RoomKind, RoomRight
 from homechat.text import one_line
 

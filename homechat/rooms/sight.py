@@ -8,15 +8,9 @@ from homechat.accounts.models import User
 from homechat.accounts.queries import people
 from homechat.actor import Actor, Role
 from homechat.database import Base, db
-from homechat.rooms.queries import (
-    IN_HAND,
-    RoomInHand,
-    in_hand,
-    is_within_reach,
-    known_ids,
-    may_start_direct,
-    may_write_to,
-)
+from homechat.rooms.finding import IN_HAND, RoomInHand, in_hand, is_within_reach
+from homechat.rooms.people import known_ids, may_write_to
+from homechat.rooms.queries import may_start_direct
 from homechat.security.policy import RoomKind, RoomRight
 
 _rooms, _memberships = (Base.metadata.tables[name] for name in ("rooms", "memberships"))

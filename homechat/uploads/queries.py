@@ -13,7 +13,7 @@ from homechat.accounts.api_tokens import ids_acted_as
 from homechat.actor import Actor
 from homechat.database import db
 from homechat.errors import NotFound
-from homechat.rooms.queries import look_up_room
+from homechat.rooms.finding import look_up_room
 from homechat.security.policy import RoomRight
 from homechat.uploads.cards import FileCard, card_of_file
 from homechat.uploads.models import Upload
