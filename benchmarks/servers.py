@@ -24,7 +24,7 @@ from homechat.actor import Actor, Role
 from homechat.connection import OFFLINE_GRACE_SECONDS
 from homechat.database import transaction
 from homechat.messages.models import Message
-from homechat.rooms.actions import welcome_home
+from homechat.rooms.membership import welcome_home
 from homechat.rooms.models import Room
 from homechat.security import passwords
 from tests.house import PASSWORD, House, build_cast

@@ -26,7 +26,8 @@ from homechat.config import Settings, ensure_data_folder
 from homechat.database import db, transaction
 from homechat.household.founding import create_person_from_shell
 from homechat.messages.actions import send_message
-from homechat.rooms.actions import add_members, create_room, start_direct, welcome_home
+from homechat.rooms.actions import create_room, start_direct
+from homechat.rooms.membership import add_members, welcome_home
 from homechat.rooms.models import Room
 from homechat.rooms.queries import home_room
 from homechat.security import passwords

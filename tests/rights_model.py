@@ -120,7 +120,7 @@ class ModelHouse:
             for room in self.rooms.values()
             if who in room.people
             and not room.is_archived
-            and (room.kind != "direct" or room.creator == who or self.last_said(who, room) is not None)
+            and (room.kind != "direct" or room.creator == who or room.last_seq > 0)
         }
 
     def browsable(self) -> set[int]:

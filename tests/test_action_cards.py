@@ -25,7 +25,8 @@ from homechat.messages.answering import answer_card
 from homechat.messages.changes import delete_message, edit_message
 from homechat.messages.history import changes_after, page_before
 from homechat.messages.models import Message, MessageAnswer
-from homechat.rooms.actions import archive_room, remove_member
+from homechat.rooms.actions import archive_room
+from homechat.rooms.membership import remove_member
 from homechat.security import limits
 from homechat.security.policy import RoomKind, Scope
 from tests.api_client import Program, app_of, new_token, program_of

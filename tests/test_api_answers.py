@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from homechat.rooms.queries import look_up_room
+from homechat.rooms.finding import look_up_room
 from homechat.security.policy import RoomKind, RoomRight
 from tests.api_client import program_of
 from tests.house import House

@@ -10,11 +10,14 @@ import sqlalchemy as sa
 
 from homechat.database import transaction
 from homechat.household.people import lock_person
-from homechat.messages.sidebar import conversations
+from homechat.messages.changes import delete_message
+from homechat.messages.models import Message
+from homechat.messages.sidebar import conversations, sidebar
 from homechat.realtime import presence
 from homechat.realtime.live_sockets import LiveSocket, live_sockets
 from homechat.realtime.models import ServerProcess
-from homechat.rooms.actions import archive_room, remove_member
+from homechat.rooms.actions import archive_room
+from homechat.rooms.membership import remove_member
 from homechat.rooms.models import Membership
 from homechat.security.policy import RoomKind
 from tests.api_client import Program, app_of, program_of
@@ -152,6 +155,16 @@ def test_a_conversation_shows_to_the_other_once_something_was_said(house: House)
     assert (names(program_of(house, "ben")), names(program_of(house, "cleo"))) == ({"home", "Cleo"}, {"home"})
     house.say("ben", room, "hi")
     assert names(program_of(house, "cleo")) == {"home", "Ben"}
+
+
+def test_a_conversation_stays_in_every_list_when_all_that_was_said_is_deleted(house: House) -> None:
+    room = house.direct("ben", "cleo")
+    house.say("ben", room, "hi")
+    with house.rows() as session:
+        message_id = session.scalar(sa.select(Message.id).where(Message.room_id == room))
+    house.act(delete_message, house.actor("ben"), message_id=message_id)
+    assert names(program_of(house, "cleo")) == {"home", "Ben"}
+    assert {line.room.name for line in house.act(sidebar, house.id_of("cleo"))} == {"home", "Ben"}
 
 
 def test_an_archived_room_leaves_the_list_and_can_be_looked_up(house: House) -> None:

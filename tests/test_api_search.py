@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from homechat.rooms.actions import archive_room
 from homechat.security.policy import RoomKind
-from tests.api_client import app_of, program_of
-from tests.house import House
+from tests.api_client import Program, app_of, program_of
+from tests.house import CAST, House
 
 pytestmark = pytest.mark.api
 
@@ -84,6 +85,45 @@ def test_what_nothing_can_be_found_by_is_refused_with_a_sentence(
 def test_people_are_found_by_either_name_as_far_as_one_may_know_of_them(house: House) -> None:
     assert [it["username"] for it in app_of(house, "ben").get("/users/search?q=ol").json["users"]] == ["olga"]
     assert app_of(house, "gus").get("/users/search?q=ol").json["users"] == []
+
+
+def test_who_is_found_by_name_is_who_is_found_by_id(house: House) -> None:
+    open_room = house.room("ada", "gus", name="Open", kind=RoomKind.PUBLIC)
+    closed_room = house.room("cleo", name="Closed", kind=RoomKind.PUBLIC)
+    house.act(archive_room, house.actor("cleo"), closed_room)
+    programs = {
+        "a bot": program_of(house, "ben", as_bot=True, called="Doorbell"),
+        "a bot, in one room": program_of(house, "ben", as_bot=True, called="Lamp", room_ids=[open_room]),
+        "a bot, in an archived room": program_of(
+            house, "ben", as_bot=True, called="Clock", room_ids=[closed_room]
+        ),
+        "a person": program_of(house, "ben"),
+        "a person, in one room": program_of(house, "ada", room_ids=[open_room]),
+        "a guest": app_of(house, "gus"),
+    }
+    cast = {name: house.id_of(name) for name in CAST}
+    found = {who: {name for name in cast if finds(program, name)} for who, program in programs.items()}
+    by_id = {
+        who: {name for name, id_ in cast.items() if program.get(f"/users/{id_}").status_code == 200}
+        for who, program in programs.items()
+    }
+    assert found == by_id
+    assert found == {
+        "a bot": {"ada", "ben", "cleo", "gus"},
+        "a bot, in one room": {"ada", "gus"},
+        "a bot, in an archived room": set(),
+        "a person": {*cast},
+        "a person, in one room": {"ada", "gus"},
+        "a guest": {"ada", "ben", "cleo", "gus"},
+    }
+
+
+def finds(program: Program, name: str) -> bool:
+    """Whether both searches find somebody of this name, or neither does."""
+    several = [program.get(f"{path}?q={name}").json["users"] for path in ("/users/search", "/search")]
+    here, everywhere = (name in [person["username"] for person in people] for people in several)
+    assert here == everywhere
+    return here
 
 
 def test_older_messages_come_a_page_at_a_time(house: House) -> None:

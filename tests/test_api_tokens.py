@@ -24,7 +24,8 @@ from homechat.household.people import change_role
 from homechat.household.tokens import create_token, scopes_to_give
 from homechat.messages.sidebar import conversations
 from homechat.rooms.actions import create_room, start_direct
-from homechat.rooms.queries import archived_rooms, find_room, may_create_room, public_rooms
+from homechat.rooms.finding import find_room
+from homechat.rooms.queries import archived_rooms, may_create_room, public_rooms
 from homechat.security.policy import SCOPES, RoomKind, RoomRight, Scope
 from tests.api_client import Program, new_token
 from tests.house import House

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from homechat import settings
 from homechat.bots.models import Bot, WebhookDelivery
-from homechat.rooms.actions import remove_member
+from homechat.rooms.membership import remove_member
 from homechat.security import field_encryption
 from tests import secrets_used
 from tests.attempts import a_bot, replay_delivery

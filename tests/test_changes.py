@@ -28,7 +28,8 @@ from homechat.messages.reactions import react, unreact
 from homechat.messages.sidebar import sidebar
 from homechat.messages.unread import unread_in
 from homechat.realtime.events import MessageChanged
-from homechat.rooms.actions import archive_room, remove_member
+from homechat.rooms.actions import archive_room
+from homechat.rooms.membership import remove_member
 from homechat.rooms.models import Membership, Room
 from homechat.security.policy import RoomKind
 from tests.house import House

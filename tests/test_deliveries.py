@@ -30,7 +30,7 @@ from homechat.messages.answering import answer_card
 from homechat.messages.models import Message
 from homechat.operations.lockdown import lift
 from homechat.operations.lockdown import start as lock_down
-from homechat.rooms.actions import remove_member
+from homechat.rooms.membership import remove_member
 from homechat.security import field_encryption, sending
 from homechat.security.policy import RoomKind
 from tests import secrets_used

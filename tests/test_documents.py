@@ -364,7 +364,7 @@ def test_a_document_names_files_and_functions_that_exist(document: Path) -> None
     ones_own = r"`0003_what_it_does\.py`|\btalk\.py\b"  # Files that readers make themselves.
     text = re.sub(ones_own, "", document.read_text(encoding="utf-8"))
 
-    # Such as `rooms/queries.py: find_room`, or sockets.py without a function.
+    # Such as `rooms/finding.py: find_room`, or sockets.py without a function.
     for path, name in re.findall(r"(?<![\w<*-])([\w/-]+\.(?:py|js))\b(?:: (\w+))?", text):
         found = [file for file in files if f"/{file}".endswith(f"/{path}")]
         assert found, f"{document.name} names {path}"

@@ -19,7 +19,7 @@ from homechat.database import transaction
 from homechat.household.account_history import History, own_history
 from homechat.household.account_sentences import SENTENCES
 from homechat.household.people import change_role
-from homechat.rooms.actions import leave_room, remove_member
+from homechat.rooms.membership import leave_room, remove_member
 from tests.house import CAST, PASSWORD, Browser, House
 
 AWAY = {"REMOTE_ADDR": "198.51.100.7"}

@@ -43,17 +43,10 @@ from homechat.operations.checks import checks
 from homechat.operations.totals import totals
 from homechat.realtime import presence
 from homechat.rooms.actions import start_direct
+from homechat.rooms.finding import find_room
 from homechat.rooms.naming import room_called
-from homechat.rooms.people import direct_with
-from homechat.rooms.queries import (
-    acquaintance_ids,
-    find_room,
-    member_count,
-    members_of,
-    people_around,
-    room_ids_by_person,
-    room_ids_of,
-)
+from homechat.rooms.people import direct_with, people_around
+from homechat.rooms.queries import member_count, members_of, room_ids_by_person, room_ids_of
 from homechat.security.policy import RoomRight
 from homechat.uploads.queries import find_upload
 from tests.house import PASSWORD, House
@@ -213,7 +206,6 @@ QUESTIONS: dict[str, Callable[[House, int], object]] = {
     "which rooms are whose": lambda house, room: house.act(room_ids_by_person, [2, 3]),
     "who is in here": lambda house, room: house.act(members_of, room),
     "how many are in here": lambda house, room: house.act(member_count, room),
-    "whom do I know": lambda house, room: house.act(acquaintance_ids, 2),
     "who is online": lambda house, room: house.act(presence.online_among, [1, 2, 3]),
     "messages of a room by their ids": lambda house, room: house.act(
         messages_in, house.actor("cleo"), room, Stretch(before=400, after=3)

@@ -15,7 +15,7 @@ from homechat.actor import Role
 from homechat.connection import look_again
 from homechat.database import sqlite_driver as sqlite3
 from homechat.realtime.live_sockets import LiveSocket, live_sockets
-from homechat.rooms.actions import remove_member
+from homechat.rooms.membership import remove_member
 from homechat.security.policy import RoomKind
 from tests.conftest import GENEROUS_LIMITS
 from tests.devices import MakeDevice, devices, new_device, settle, wait_until, window_of

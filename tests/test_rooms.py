@@ -15,7 +15,7 @@ from homechat.api.endpoints import ENDPOINTS
 from homechat.database import transaction
 from homechat.errors import TooMany
 from homechat.messages.sidebar import sidebar
-from homechat.rooms.actions import join_room, leave_room
+from homechat.rooms.membership import join_room, leave_room
 from homechat.rooms.models import Membership, Room
 from homechat.security.policy import RoomKind
 from tests.attempts import everything_in
@@ -700,10 +700,13 @@ def test_a_guests_acquaintance_ends_with_the_last_room_they_share(house: House) 
     assert house.client("olga").post("/direct", {"user_id": house.id_of("ben")}).status_code == 404
 
 
-def test_a_member_writes_to_a_guest_only_when_they_share_a_room(house: House) -> None:
+def test_a_member_writes_to_a_guest_or_a_bot_only_when_they_share_a_room(house: House) -> None:
     ben = house.client("ben")
     assert "Olga" not in names_on_people_page(ben)
-    assert ben.post("/direct", {"user_id": house.id_of("olga")}).status_code == 403
+    for name in ("olga", "rex"):
+        refused = ben.post("/direct", {"user_id": house.id_of(name)})
+        assert refused.status_code == 403
+        assert sentence_of(refused) == "You can write to a guest or a bot once you share a room."
     assert ben.post("/direct", {"user_id": house.id_of("gus")}).status_code == 302
     assert house.client("ada").post("/direct", {"user_id": house.id_of("olga")}).status_code == 302
     house.room("ben", "olga", name="Tea")

@@ -20,7 +20,8 @@ from homechat.household.founding import create_person_from_shell
 from homechat.household.invitations import invite
 from homechat.household.joining import approve, how_many_wait, join_house, refuse_newcomer
 from homechat.household.people import change_role, lock_person
-from homechat.rooms.actions import add_members, create_room, join_room, leave_room, remove_member
+from homechat.rooms.actions import create_room
+from homechat.rooms.membership import add_members, join_room, leave_room, remove_member
 from homechat.rooms.queries import member_count, room_ids_of
 from homechat.security.policy import RoomKind
 from tests.attempts import somebody_waiting

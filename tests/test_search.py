@@ -23,7 +23,8 @@ from homechat.errors import Invalid, TooMany
 from homechat.household.founding import create_person_from_shell
 from homechat.messages.models import Message
 from homechat.messages.search import COUNTED_MAX, Found, What, search, search_people
-from homechat.rooms.actions import archive_room, join_room, leave_room, remove_member
+from homechat.rooms.actions import archive_room
+from homechat.rooms.membership import join_room, leave_room, remove_member
 from homechat.rooms.models import Membership
 from homechat.security.policy import RoomKind
 from tests.conftest import close

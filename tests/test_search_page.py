@@ -12,7 +12,7 @@ import pytest
 from homechat.messages.history import page_around
 from homechat.security.policy import RoomKind
 from tests.browser.history import Line, write_history
-from tests.house import Browser, House
+from tests.house import CAST, Browser, House
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 
@@ -61,6 +61,23 @@ def test_there_is_a_button_to_write_only_to_whom_one_may(house: House) -> None:
     assert 'name="user_id"' not in page(house.client("ben"), q="olga"), "no room together"
     assert 'name="user_id"' in page(house.client("ada"), q="olga")
     assert 'name="user_id"' not in page(house.client("ada"), q="ada"), "that is herself"
+
+
+@pytest.mark.parametrize("name", ["ada", "ben", "gus"])
+def test_the_button_is_for_the_same_people_as_on_the_page_of_people(house: House, name: str) -> None:
+    house.room("ben", "olga", "gus", "rex", name="Tea")
+    browser = house.client(name)
+    with_button = {other for other in CAST if 'name="user_id"' in page(browser, q=other)}
+    assert with_button == {other for other in CAST if f"<bdi>@{other}<" in browser.get("/people").text}
+    assert with_button == {*CAST} - {name}
+
+
+def test_a_bot_has_a_button_once_one_shares_a_room_with_it(house: House) -> None:
+    ben = house.client("ben")
+    assert 'name="user_id"' not in page(ben, q="rex")
+    house.room("ben", "rex")
+    assert 'name="user_id"' in page(ben, q="rex")
+    assert ben.post("/direct", {"user_id": house.id_of("rex")}).status_code == 302
 
 
 def test_when_nothing_is_found_it_says_what_to_try(house: House) -> None:

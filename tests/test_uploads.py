@@ -22,7 +22,7 @@ from homechat.messages.history import changes_after, page_before
 from homechat.messages.models import Message
 from homechat.messages.rendering import payloads
 from homechat.messages.sidebar import sidebar
-from homechat.rooms.actions import remove_member
+from homechat.rooms.membership import remove_member
 from homechat.security.policy import RoomKind
 from homechat.uploads.actions import FILES_MAX, drop_upload, forget_uploads
 from homechat.uploads.cards import FileCard

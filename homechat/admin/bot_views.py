@@ -30,8 +30,7 @@ from homechat.doors.forms import errors_of, form_number, form_text, query_number
 from homechat.doors.people import current_actor
 from homechat.errors import HomeChatError, Invalid, NotFound, StepUpNeeded
 from homechat.household.house_settings import change_settings
-from homechat.messages.sidebar import sidebar
-from homechat.rooms.queries import home_room, public_rooms
+from homechat.rooms.queries import home_room, rooms_to_open
 
 HOSTS = household.WEBHOOK_PRIVATE_HOSTS
 
@@ -231,8 +230,7 @@ def _shown_once(made: actions.Made) -> NewSecret:
 
 def _rooms(actor: Actor, present: int | None = None) -> list[tuple[str, str]]:
     """Return the rooms to choose from; the present one of a bot also where it is none of ours."""
-    mine = [line.room for line in sidebar(actor.person_id) if line.room.kind == "private"]
-    known = [(str(room.id), room.name) for room in (*public_rooms(actor), *mine) if not room.is_home]
+    known = [(str(room.id), room.name) for room in rooms_to_open(actor) if not room.is_home]
     choices = [("", home_room().name), *known]
     if present is not None and str(present) not in dict(choices):
         choices.append((str(present), _("A room that you are not in")))

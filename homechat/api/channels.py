@@ -14,8 +14,10 @@ from homechat.api.shapes import Channels, Done, MadeChannel, MarkedAsRead, Membe
 from homechat.doors.shapes import NumberOrDigits, Text, YesOrNo
 from homechat.messages.actions import mark_read_to_message
 from homechat.messages.room_lines import room_line, room_lines
-from homechat.rooms.actions import create_room, join_room, leave_room
-from homechat.rooms.queries import find_room, members_of
+from homechat.rooms.actions import create_room
+from homechat.rooms.finding import find_room
+from homechat.rooms.membership import join_room, leave_room
+from homechat.rooms.queries import members_of
 from homechat.security.policy import RoomKind, RoomRight, Scope
 
 

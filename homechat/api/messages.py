@@ -37,8 +37,8 @@ from homechat.messages.listing import Stretch, messages_everywhere, messages_in
 from homechat.messages.models import Message
 from homechat.messages.posting import post, post_files, post_to_person
 from homechat.realtime.events import MessagePosted
+from homechat.rooms.finding import no_such_room
 from homechat.rooms.naming import room_meant, room_named
-from homechat.rooms.queries import no_such_room
 from homechat.security.policy import Scope
 
 

@@ -22,7 +22,7 @@ from homechat.bots.queries import bot_of_token, check_holds, check_may_make, fin
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Forbidden
 from homechat.realtime import revocation
-from homechat.rooms.actions import take_out_everywhere
+from homechat.rooms.membership import take_out_everywhere
 from homechat.security import field_encryption
 from homechat.security.outgoing import origin_of
 from homechat.security.policy import HouseRight, house_right, may_in_house

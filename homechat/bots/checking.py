@@ -17,7 +17,7 @@ from homechat.bots.models import (
     BotType,
 )
 from homechat.errors import Invalid
-from homechat.rooms.queries import look_up_room
+from homechat.rooms.finding import has_right_in
 from homechat.security.outgoing import Refused, target_of
 from homechat.security.policy import RoomRight
 from homechat.text import one_line
@@ -75,5 +75,4 @@ def _is_an_address(url: str) -> bool:
 def _may_know(owner: User, maker: Actor, room_id: int) -> bool:
     """Whether whose bot it is, or whoever says so, may know of the room; for a token, whether it exists for that."""
     eyes = (maker, replace(maker, user_id=owner.id, role=Role(owner.role)))
-    found = [look_up_room(each, room_id) for each in eyes]
-    return any(each is not None and RoomRight.SEE in each.rights for each in found)
+    return any(has_right_in(each, room_id, RoomRight.SEE) for each in eyes)

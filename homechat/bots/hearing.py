@@ -14,8 +14,8 @@ from homechat.actor import Actor, Door, Role
 from homechat.bots.models import Bot, BotType
 from homechat.bots.queries import at_work_among
 from homechat.database import db
+from homechat.rooms.finding import has_right_in
 from homechat.rooms.models import Membership, Room
-from homechat.rooms.queries import look_up_room
 from homechat.security.policy import RoomKind, RoomRight
 
 # Made once: asked for each message of a person. Of bots there are a handful, of most houses none.
@@ -69,8 +69,7 @@ def still_hears(bot: Bot, room_id: int, body: str) -> bool:
 
 def may_be_told(bot: Bot, room_id: int) -> bool:
     """Whether a bot may know now what happens in a room: one that was taken out of a private one does not any more."""
-    room = look_up_room(Actor(bot.user_id, Role.BOT, Door.SYSTEM), room_id)
-    return room is not None and RoomRight.READ in room.rights
+    return has_right_in(Actor(bot.user_id, Role.BOT, Door.SYSTEM), room_id, RoomRight.READ)
 
 
 def called_in(body: str) -> set[str]:

@@ -15,8 +15,8 @@ from homechat.bots.queries import is_at_work
 from homechat.bots.signatures import signature_of
 from homechat.database import db
 from homechat.messages.models import Message
+from homechat.rooms.cards import cards_of_rooms
 from homechat.rooms.models import Room
-from homechat.rooms.queries import cards_of_rooms
 from homechat.security import field_encryption
 from homechat.security.outgoing import PrivateHosts, private_hosts
 

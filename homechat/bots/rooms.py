@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from homechat.actor import Actor
+from homechat.rooms.finding import find_room, no_such_room
 from homechat.rooms.naming import ROOM_FIELDS, room_meant, room_named
-from homechat.rooms.queries import find_room, no_such_room
 from homechat.security.policy import RoomRight
 
 

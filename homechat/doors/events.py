@@ -30,7 +30,7 @@ from homechat.errors import (
     UnknownEvent,
 )
 from homechat.realtime.live_sockets import LiveSocket, hang_up, live_sockets
-from homechat.rooms.queries import find_room
+from homechat.rooms.finding import find_room
 from homechat.security import limits
 from homechat.security.policy import EVENT_SCOPES, RoomRight
 

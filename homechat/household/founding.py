@@ -14,7 +14,8 @@ from homechat.accounts.queries import has_admin
 from homechat.actor import Actor, Role
 from homechat.database import transaction
 from homechat.errors import Invalid, NotFound
-from homechat.rooms.actions import create_home, welcome_home
+from homechat.rooms.actions import create_home
+from homechat.rooms.membership import welcome_home
 from homechat.security import limits, passwords
 from homechat.security.tokens import digest_of, new_token
 from homechat.text import one_line

@@ -17,8 +17,8 @@ from homechat.audit import AuditLog
 from homechat.database import db, row_of, transaction
 from homechat.errors import Forbidden, Invalid, NotFound
 from homechat.household.models import Invitation
+from homechat.rooms.finding import RoomInHand, look_up_room
 from homechat.rooms.models import Room
-from homechat.rooms.queries import RoomInHand, look_up_room
 from homechat.security import limits
 from homechat.security.policy import HouseRight, RoomKind, RoomRight, house_right, may_in_house
 from homechat.security.tokens import digest_of, new_token

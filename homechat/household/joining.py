@@ -27,7 +27,7 @@ from homechat.errors import Conflict, Forbidden, NotFound
 from homechat.household.invitations import inviter_of, open_invitation, room_to_open
 from homechat.household.models import Invitation, Newcomer
 from homechat.realtime.events import NewcomerWaiting, announce, person_audience
-from homechat.rooms.actions import welcome_home, welcome_into
+from homechat.rooms.membership import welcome_home, welcome_into
 from homechat.security import limits, passwords
 from homechat.security.policy import HouseRight, house_right, may_in_house
 

@@ -18,7 +18,7 @@ from homechat.actor import Actor, Role
 from homechat.database import transaction
 from homechat.errors import Conflict, Forbidden
 from homechat.realtime import revocation
-from homechat.rooms.actions import hand_over_rooms, welcome_home
+from homechat.rooms.membership import hand_over_rooms, welcome_home
 from homechat.security.policy import HouseRight
 
 

@@ -17,9 +17,8 @@ from homechat.doors.people import current_actor
 from homechat.errors import HomeChatError, StepUpNeeded
 from homechat.household.scope_words import scope_words
 from homechat.household.tokens import create_token, scopes_to_give
-from homechat.household.views import Page, blueprint, rooms_to_open
-from homechat.messages.sidebar import sidebar
-from homechat.rooms.queries import public_rooms
+from homechat.household.views import Page, blueprint
+from homechat.rooms.queries import my_rooms, public_rooms, rooms_to_open
 from homechat.security.policy import HouseRight, Scope, house_right
 
 DEFAULT_HOURS = 24 * 90
@@ -116,8 +115,7 @@ def _page(
 
 
 def _known_rooms(actor: Actor) -> dict[int, str]:
-    mine = {line.room.id: line.room.name for line in sidebar(actor.person_id)}
-    return {**{room.id: room.name for room in public_rooms(actor)}, **mine}
+    return {room.id: room.name for room in (*public_rooms(actor), *my_rooms(actor))}
 
 
 def _line(row: ApiToken, known_rooms: dict[int, str], words: dict[str, str]) -> TokenLine:

@@ -18,7 +18,7 @@ from homechat.actor import Actor, Role
 from homechat.bots.actions import equip_bot
 from homechat.database import db, transaction
 from homechat.errors import Conflict, Forbidden, Invalid
-from homechat.rooms.queries import look_up_room
+from homechat.rooms.finding import has_right_in
 from homechat.security.policy import SCOPES, HouseRight, RoomRight, Scope, house_right
 
 LIFE_MAX_HOURS = 24 * 366 * 5
@@ -125,8 +125,6 @@ def _rooms(owner: User, room_ids: Sequence[int]) -> list[int]:
     if not ids or len(ids) > ROOMS_MAX:
         raise Invalid.at("room_ids", _("Choose 1 to %(number)d rooms.", number=ROOMS_MAX))
     maker = Actor.system().acting_as(owner.id, Role(owner.role))
-    for room_id in ids:
-        found = look_up_room(maker, room_id)
-        if found is None or RoomRight.SEE not in found.rights:
-            raise Invalid.at("room_ids", _("One of these rooms is not there."))
+    if not all(has_right_in(maker, room_id, RoomRight.SEE) for room_id in ids):
+        raise Invalid.at("room_ids", _("One of these rooms is not there."))
     return ids

@@ -24,8 +24,7 @@ from homechat.household import founding, invitations, joining
 from homechat.household.account_history import own_history
 from homechat.household.models import Invitation
 from homechat.household.newcomer_lines import newcomer_lines
-from homechat.messages.sidebar import sidebar
-from homechat.rooms.queries import public_rooms
+from homechat.rooms.queries import rooms_to_open
 from homechat.security.policy import HouseRight, house_right
 
 blueprint = Blueprint("household", __name__)
@@ -230,12 +229,6 @@ def _invites_page(
         new_link=new_link,
         done=request.args.get("done", ""),
     )
-
-
-def rooms_to_open(actor: Actor) -> list[object]:
-    """Return the rooms that somebody may open to a guest, or to a token of theirs: all public ones, and their own."""
-    mine = [line.room for line in sidebar(actor.person_id) if line.room.kind == "private"]
-    return [*public_rooms(actor), *mine]
 
 
 def _line(row: Invitation, arrivals: list[User]) -> InvitationLine:

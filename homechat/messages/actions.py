@@ -36,7 +36,7 @@ from homechat.realtime.events import (
     person_audience,
     room_audience,
 )
-from homechat.rooms.queries import RoomInHand, find_room
+from homechat.rooms.finding import RoomInHand, find_room
 from homechat.security import limits
 from homechat.security.policy import RoomRight
 from homechat.uploads.actions import claim_uploads

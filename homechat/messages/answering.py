@@ -23,7 +23,7 @@ from homechat.messages.models import Message, MessageAnswer
 from homechat.messages.rendering import answered, changed
 from homechat.messages.signals import card_answered
 from homechat.realtime.events import MessageChanged
-from homechat.rooms.queries import find_room
+from homechat.rooms.finding import find_room
 from homechat.security import limits
 from homechat.security.policy import RoomRight
 

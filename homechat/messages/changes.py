@@ -20,8 +20,8 @@ from homechat.messages.models import TEXT, Message, MessageAnswer, MessageReacti
 from homechat.messages.numbers import take_number
 from homechat.messages.rendering import changed
 from homechat.realtime.events import Audience, MessageChanged, announce, person_audience, room_audience
+from homechat.rooms.finding import find_room
 from homechat.rooms.models import Membership
-from homechat.rooms.queries import find_room
 from homechat.security import limits
 from homechat.security.policy import RoomRight
 

@@ -11,7 +11,7 @@ from homechat.actor import Actor
 from homechat.database import db, row_of
 from homechat.errors import NotFound
 from homechat.messages.models import Message
-from homechat.rooms.queries import RoomInHand, look_up_room
+from homechat.rooms.finding import RoomInHand, look_up_room
 from homechat.security.policy import RoomRight
 
 # Made once: to make it anew for each message costs as much as to run it.

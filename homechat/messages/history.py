@@ -12,8 +12,8 @@ from homechat.actor import Actor
 from homechat.database import db
 from homechat.messages.models import Message
 from homechat.messages.rendering import payloads
+from homechat.rooms.finding import RoomInHand, find_room
 from homechat.rooms.models import Membership
-from homechat.rooms.queries import RoomInHand, find_room
 from homechat.security.policy import RoomRight
 
 PAGE_MESSAGES = 50

@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased
 from homechat.accounts.models import User
 from homechat.database import db
 from homechat.messages.models import Message
+from homechat.rooms.finding import shown_to_member
 from homechat.rooms.models import Membership, Room
 
 
@@ -48,7 +49,7 @@ def latest_in(viewer_id: int, room_ids: list[int]) -> dict[int, Latest]:
         .where(
             candidate.room_id == Room.id,
             candidate.deleted_at.is_(None),
-            sa.or_(sa.not_(Room.from_arrival), candidate.seq > Membership.joined_seq),
+            shown_to_member(candidate.seq),
         )
         .order_by(candidate.seq.desc())
         .limit(1)

@@ -11,8 +11,8 @@ from sqlalchemy.orm import aliased
 from homechat.actor import Actor
 from homechat.database import db
 from homechat.messages.models import Message
+from homechat.rooms.finding import find_room, shown_to_member
 from homechat.rooms.models import Membership, Room
-from homechat.rooms.queries import find_room
 from homechat.security.policy import RoomRight
 
 LISTED_MESSAGES = 50
@@ -132,10 +132,7 @@ def _places(room_id: int, stretch: Stretch) -> list[sa.ColumnElement[bool]]:
 
 
 def _shown(message: Any) -> list[sa.ColumnElement[bool]]:
-    return [
-        message.deleted_at.is_(None),
-        sa.or_(sa.not_(Room.from_arrival), message.seq > Membership.joined_seq),
-    ]
+    return [message.deleted_at.is_(None), shown_to_member(message.seq)]
 
 
 def _page(rows: list[Message], stretch: Stretch) -> Listing:

@@ -21,7 +21,7 @@ from homechat.messages.finding import find_message
 from homechat.messages.rendering import card_of_message
 from homechat.messages.views import Page, blueprint
 from homechat.realtime.events import MessageChanged
-from homechat.rooms.queries import cards_of_rooms
+from homechat.rooms.cards import cards_of_rooms
 from homechat.security import limits
 from homechat.security.policy import RoomRight
 

@@ -13,10 +13,12 @@ from homechat.messages.files import send_files
 from homechat.messages.finding import find_message
 from homechat.messages.letters import Letter, checked_letter
 from homechat.realtime.events import MessagePosted
-from homechat.rooms.actions import create_room, join_room, start_direct
+from homechat.rooms.actions import create_room, start_direct
+from homechat.rooms.finding import find_room, no_such_room
+from homechat.rooms.membership import join_room
 from homechat.rooms.naming import is_name_of_private_room, room_called, room_meant
 from homechat.rooms.people import direct_with
-from homechat.rooms.queries import find_room, may_create_room, no_such_room
+from homechat.rooms.queries import may_create_room
 from homechat.security.policy import RoomRight, Scope, has_scope
 from homechat.text import is_number
 from homechat.uploads.files import ReceivedFile

@@ -15,7 +15,7 @@ from homechat.messages.finding import MessageInHand, find_message
 from homechat.messages.models import MessageReaction
 from homechat.messages.rendering import changed
 from homechat.realtime.events import MessageChanged
-from homechat.rooms.queries import find_room
+from homechat.rooms.finding import find_room
 from homechat.security import limits
 from homechat.security.policy import RoomRight
 

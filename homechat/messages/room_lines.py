@@ -12,9 +12,10 @@ from homechat.actor import Actor
 from homechat.database import db
 from homechat.messages.latest import Latest, latest_in
 from homechat.messages.unread import unread_by_room
-from homechat.realtime.models import LiveSocketRow
+from homechat.rooms.cards import RoomCard, cards_of_rooms
+from homechat.rooms.finding import find_room, is_within_reach
 from homechat.rooms.models import Membership, Room
-from homechat.rooms.queries import RoomCard, cards_of_rooms, find_room, is_within_reach
+from homechat.rooms.queries import online_by_room
 from homechat.security.policy import RoomKind, RoomRight, RoomRole, Scope, has_scope, room_rights
 
 
@@ -34,10 +35,9 @@ class RoomLine:
 
 
 def room_lines(actor: Actor) -> list[RoomLine]:
-    """Return every room in use that the actor can see, in the order in which they were made.
+    """Return every room in use that the actor can see and that shows to them, in the order in which they were made.
 
-    A direct conversation shows to those who did not begin it once something was said there. As many queries for two
-    hundred rooms as for one.
+    As many queries for two hundred rooms as for one.
     """
     rows = db.session.execute(
         sa.select(Room, Membership)
@@ -45,13 +45,8 @@ def room_lines(actor: Actor) -> list[RoomLine]:
         .where(Room.archived_at.is_(None), sa.or_(Room.kind == RoomKind.PUBLIC, Membership.id.is_not(None)))
         .order_by(Room.id)
     )
-    listed = [(room, membership) for room, membership in rows if _can_see(actor, room, membership)]
-    silent = {
-        room.id
-        for room, _ in listed
-        if room.is_direct and not room.last_seq and room.created_by_id != actor.user_id
-    }
-    return _lines(actor, [(room, membership) for room, membership in listed if room.id not in silent])
+    shown = [(room, membership) for room, membership in rows if room.shows_to(actor.person_id)]
+    return _lines(actor, [(room, here) for room, here in shown if _can_see(actor, room, here)])
 
 
 def room_line(actor: Actor, room_id: int) -> RoomLine:
@@ -78,7 +73,7 @@ def _lines(actor: Actor, listed: Sequence[tuple[Room, Membership | None]]) -> li
     readable = [room.id for room, here in listed if RoomRight.READ in _rights(actor, room, here)]
     unread = unread_by_room(actor.person_id, room_id=rooms[0].id if len(rooms) == 1 else None)
     latest = latest_in(actor.person_id, readable if has_scope(actor, Scope.MESSAGES_READ) else [])
-    online = _online_in([room.id for room in rooms])
+    online = online_by_room([room.id for room in rooms])
     return [
         RoomLine(
             card=card,
@@ -89,13 +84,3 @@ def _lines(actor: Actor, listed: Sequence[tuple[Room, Membership | None]]) -> li
         )
         for card, room in zip(cards_of_rooms(actor.person_id, rooms, mine=mine), rooms, strict=True)
     ]
-
-
-def _online_in(room_ids: list[int]) -> dict[int, int]:
-    rows = db.session.execute(
-        sa.select(Membership.room_id, sa.func.count(sa.distinct(Membership.user_id)))
-        .join(LiveSocketRow, LiveSocketRow.user_id == Membership.user_id)
-        .where(Membership.room_id.in_(room_ids))
-        .group_by(Membership.room_id)
-    )
-    return {room_id: count for room_id, count in rows}

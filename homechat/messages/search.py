@@ -21,8 +21,9 @@ from homechat.messages.formatting import plain_text
 from homechat.messages.models import Message
 from homechat.messages.search_index import TABLE, matching
 from homechat.messages.search_query import Phrase, contains_all, read_query
+from homechat.rooms.cards import RoomCard, cards_of_rooms
+from homechat.rooms.finding import RoomInHand
 from homechat.rooms.models import Room
-from homechat.rooms.queries import RoomCard, RoomInHand, cards_of_rooms
 from homechat.rooms.sight import people_in_sight, rooms_in_sight
 from homechat.security import limits
 from homechat.security.policy import RoomRight
@@ -191,11 +192,11 @@ def _ids(
 
 
 def _visible(readable: list[RoomInHand]) -> sa.ColumnElement[bool]:
-    whole = [found.room_id for found in readable if not found.from_arrival]
+    whole = [found.room_id for found in readable if not found.hidden_up_to]
     since_arrival = (
-        sa.and_(_room_id == found.room_id, _seq > found.joined_seq)
+        sa.and_(_room_id == found.room_id, _seq > found.hidden_up_to)
         for found in readable
-        if found.from_arrival
+        if found.hidden_up_to
     )
     return sa.or_(_room_id.in_(whole), *since_arrival)
 

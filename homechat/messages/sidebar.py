@@ -16,9 +16,11 @@ from homechat.messages.formatting import preview
 from homechat.messages.latest import Latest, latest_in
 from homechat.messages.models import file_count
 from homechat.messages.unread import unread_by_room
-from homechat.realtime.models import LiveSocketRow
+from homechat.rooms.cards import RoomCard, cards_of_rooms
+from homechat.rooms.finding import is_within_reach
 from homechat.rooms.models import Membership, Room
-from homechat.rooms.queries import RoomCard, cards_of_rooms, is_within_reach, online_people
+from homechat.rooms.people import online_people
+from homechat.rooms.queries import online_by_room
 
 
 @dataclass(frozen=True)
@@ -71,23 +73,20 @@ def conversations(actor: Actor) -> dict[str, Any]:
 
 
 def sidebar(user_id: int, *, room_id: int | None = None) -> list[SidebarRoom]:
-    """Return a person's conversations, the one with the newest message first; all, or only `room_id`.
-
-    A direct conversation shows to those who did not begin it once something was said there.
-    """
+    """Return a person's conversations that show to them, the newest message first; all, or only `room_id`."""
     query = (
         sa.select(Room, Membership.last_read_seq)
         .join(Membership, Membership.room_id == Room.id)
         .where(Membership.user_id == user_id)
     )
     query = query.where(Room.archived_at.is_(None)) if room_id is None else query.where(Room.id == room_id)
-    rows = db.session.execute(query).all()
+    rows = [(room, seq) for room, seq in db.session.execute(query) if room.shows_to(user_id)]
     rooms = [room for room, _ in rows]
     read = {room.id: seq for room, seq in rows}
     cards = {card.id: card for card in cards_of_rooms(user_id, rooms)}
     unread = unread_by_room(user_id, room_id=room_id)
     last = latest_in(user_id, [room.id for room in rooms])
-    here = _others_here([room.id for room in rooms], user_id)
+    here = online_by_room([room.id for room in rooms], without=user_id)
     lines = [
         SidebarRoom(
             room=cards[room.id],
@@ -100,9 +99,8 @@ def sidebar(user_id: int, *, room_id: int | None = None) -> list[SidebarRoom]:
         for room in rooms
     ]
     created = {room.id: room.created_at for room in rooms}
-    mine = {room.id for room in rooms if room.created_by_id == user_id}
     return sorted(
-        (line for line in lines if line.last_message or not line.room.is_direct or line.room.id in mine),
+        lines,
         key=lambda line: line.last_message.at if line.last_message else created[line.room.id],
         reverse=True,
     )
@@ -120,13 +118,3 @@ def line_of(body: str, files: int, *, title: str = "") -> str:
     if body or title or not files:
         return preview(body, title=title)
     return str(ngettext("%(num)s file", "%(num)s files", files))
-
-
-def _others_here(room_ids: list[int], user_id: int) -> dict[int, int]:
-    rows = db.session.execute(
-        sa.select(Membership.room_id, sa.func.count(sa.distinct(Membership.user_id)))
-        .join(LiveSocketRow, LiveSocketRow.user_id == Membership.user_id)
-        .where(Membership.room_id.in_(room_ids), Membership.user_id != user_id)
-        .group_by(Membership.room_id)
-    )
-    return {room: count for room, count in rows}

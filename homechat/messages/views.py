@@ -32,8 +32,10 @@ from homechat.messages.search import What
 from homechat.messages.search import search as search_house
 from homechat.messages.sidebar import conversations, sidebar
 from homechat.realtime.events import MessagePosted
-from homechat.rooms.queries import cards_of_rooms, find_room, members_of
-from homechat.rooms.sight import ids_to_write_to
+from homechat.rooms.cards import cards_of_rooms
+from homechat.rooms.finding import find_room
+from homechat.rooms.queries import members_of
+from homechat.rooms.sight import people_to_write_to
 from homechat.security import limits
 from homechat.security.policy import RoomRight
 from homechat.uploads.receiving import received_files
@@ -101,7 +103,7 @@ def search() -> Page:
         found=found,
         errors=errors,
         is_first_page=before is None,
-        writable=ids_to_write_to(actor, [person.id for person in found.people]) if found else set(),
+        writable={user.id for user in people_to_write_to(actor)} if found and found.people else set(),
     )
     return page, status
 

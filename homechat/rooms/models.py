@@ -61,6 +61,13 @@ class Room(Base):
     def is_archived(self) -> bool:
         return self.archived_at is not None
 
+    def shows_to(self, user_id: int) -> bool:
+        """Whether it belongs in the list of somebody who may see it.
+
+        A direct conversation shows to those who did not begin it once something was said there.
+        """
+        return not self.is_direct or self.last_seq > 0 or self.created_by_id == user_id
+
     @property
     def facts(self) -> RoomFacts:
         """What the rules need to know of it."""

@@ -11,8 +11,10 @@ from flask_babel import gettext as _
 from homechat.actor import Actor
 from homechat.database import db
 from homechat.errors import Conflict
+from homechat.rooms.cards import cards_of_rooms
+from homechat.rooms.finding import has_right_in, no_such_room
 from homechat.rooms.models import Membership, Room
-from homechat.rooms.queries import cards_of_rooms, home_room, look_up_room, no_such_room
+from homechat.rooms.queries import home_room
 from homechat.security.policy import RoomKind, RoomRight
 from homechat.text import is_number, one_line
 
@@ -102,5 +104,4 @@ def is_name_of_private_room(name: str) -> bool:
 
 
 def _can_see(actor: Actor, room_id: int) -> bool:
-    found = look_up_room(actor, room_id)
-    return found is not None and RoomRight.SEE in found.rights
+    return has_right_in(actor, room_id, RoomRight.SEE)

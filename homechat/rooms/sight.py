@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import sqlalchemy as sa
 
 from homechat.accounts.models import User
 from homechat.accounts.queries import people
 from homechat.actor import Actor, Role
 from homechat.database import Base, db
-from homechat.rooms.models import Membership
-from homechat.rooms.queries import (
-    IN_HAND,
-    RoomInHand,
-    acquaintance_ids,
-    in_hand,
-    is_within_reach,
-    may_write_to,
-)
-from homechat.security.policy import HouseRight, RoomKind, RoomRight, house_right
+from homechat.rooms.finding import IN_HAND, RoomInHand, in_hand, is_within_reach
+from homechat.rooms.people import known_ids, may_write_to
+from homechat.rooms.queries import may_start_direct
+from homechat.security.policy import RoomKind, RoomRight
 
 _rooms, _memberships = (Base.metadata.tables[name] for name in ("rooms", "memberships"))
 _IN_SIGHT = IN_HAND.add_columns(_rooms.c.id).where(
@@ -36,33 +28,15 @@ def rooms_in_sight(actor: Actor) -> list[RoomInHand]:
     return [room for room in found if RoomRight.SEE in room.rights]
 
 
-def people_in_sight(actor: Actor, *, roles: tuple[Role, ...] = tuple(Role)) -> list[User]:
-    """Return everybody of `roles` who is welcome and whom the actor may know of, the actor too, by name.
-
-    For a token that is bound to rooms, those are the people in these rooms.
-    """
-    known = people(roles=roles)
-    if actor.room_ids is not None:
-        around = _people_in({room.room_id for room in rooms_in_sight(actor) if RoomRight.READ in room.rights})
-    elif house_right(actor.role, HouseRight.MEET_EVERYONE):
-        return known
-    else:
-        around = acquaintance_ids(actor.person_id)
-    return [user for user in known if user.id in around or user.id == actor.user_id]
+def people_in_sight(actor: Actor) -> list[User]:
+    """Return everybody who is welcome and whom the actor may know of, bots and the actor too, by name."""
+    known = known_ids(actor)
+    return [user for user in people(roles=Role) if known is None or user.id in known]
 
 
-def ids_to_write_to(actor: Actor, user_ids: Iterable[int]) -> set[int]:
-    """Return of these the ids of people with whom the actor may begin a direct conversation; no bots."""
-    wanted = {*user_ids} - {actor.person_id}
-    if actor.room_ids is not None or not house_right(actor.role, HouseRight.START_DIRECT):
-        return set()
-    known = people_in_sight(actor, roles=(Role.ADMIN, Role.MEMBER, Role.GUEST))
-    return {user.id for user in known if user.id in wanted and may_write_to(actor, user)}
-
-
-def _people_in(room_ids: set[int]) -> set[int]:
-    if not room_ids:
-        return set()
-    return set(
-        db.session.scalars(sa.select(Membership.user_id).where(Membership.room_id.in_(room_ids)).distinct())
-    )
+def people_to_write_to(actor: Actor) -> list[User]:
+    """Return everybody else with whom the actor may begin a direct conversation, by name."""
+    if not may_start_direct(actor):
+        return []
+    others = [user for user in people_in_sight(actor) if user.id != actor.user_id]
+    return [user for user in others if may_write_to(actor, user)]

@@ -17,21 +17,19 @@ from homechat.actor import Actor
 from homechat.doors.forms import errors_of, form_numbers, form_text
 from homechat.doors.people import current_actor
 from homechat.errors import Forbidden, HomeChatError, Invalid
-from homechat.rooms import actions
+from homechat.rooms import actions, membership
+from homechat.rooms.cards import cards_of_rooms
+from homechat.rooms.finding import RoomInHand, find_room
 from homechat.rooms.models import Room
 from homechat.rooms.queries import (
-    RoomInHand,
     archived_rooms,
     belongs_here_always,
-    cards_of_rooms,
-    find_room,
     may_browse,
     may_create_room,
-    may_write_to,
     members_of,
     public_rooms,
 )
-from homechat.rooms.sight import people_in_sight
+from homechat.rooms.sight import people_in_sight, people_to_write_to
 from homechat.security.policy import RoomKind, RoomRight, RoomRole
 
 blueprint = Blueprint("rooms", __name__)
@@ -95,13 +93,13 @@ def create() -> Page:
 
 @blueprint.post("/rooms/<int:room_id>/join")
 def join(room_id: int) -> Page:
-    actions.join_room(current_actor(), room_id)
+    membership.join_room(current_actor(), room_id)
     return redirect(url_for("messages.conversation", room_id=room_id))
 
 
 @blueprint.post("/rooms/<int:room_id>/leave")
 def leave(room_id: int) -> Page:
-    actions.leave_room(current_actor(), room_id)
+    membership.leave_room(current_actor(), room_id)
     return redirect(url_for("messages.index"))
 
 
@@ -136,27 +134,25 @@ def rename(room_id: int) -> Page:
 
 @blueprint.post("/rooms/<int:room_id>/members")
 def add_member(room_id: int) -> Page:
-    actions.add_members(current_actor(), room_id, form_numbers("user_id"))
+    membership.add_members(current_actor(), room_id, form_numbers("user_id"))
     return redirect(url_for("rooms.details", room_id=room_id))
 
 
 @blueprint.post("/rooms/<int:room_id>/members/<int:user_id>/remove")
 def remove_member(room_id: int, user_id: int) -> Page:
-    actions.remove_member(current_actor(), room_id, user_id)
+    membership.remove_member(current_actor(), room_id, user_id)
     return redirect(url_for("rooms.details", room_id=room_id))
 
 
 @blueprint.post("/rooms/<int:room_id>/members/<int:user_id>/owner")
 def make_owner(room_id: int, user_id: int) -> Page:
-    actions.make_owner(current_actor(), room_id, user_id)
+    membership.make_owner(current_actor(), room_id, user_id)
     return redirect(url_for("rooms.details", room_id=room_id))
 
 
 @blueprint.get("/people")
 def people() -> Page:
-    actor = current_actor()
-    known = [user for user in _acquaintances(actor) if may_write_to(actor, user)]
-    return render_template("rooms/people.html", people=cards_of(known))
+    return render_template("rooms/people.html", people=cards_of(people_to_write_to(current_actor())))
 
 
 @blueprint.post("/direct")

@@ -18,7 +18,7 @@ from homechat.database import db, give_back_connection, transaction
 from homechat.errors import HomeChatError, Invalid, NoSpace, TooLarge, Unavailable
 from homechat.extensions import current_settings
 from homechat.offload import in_native_thread
-from homechat.rooms.queries import find_room
+from homechat.rooms.finding import find_room
 from homechat.security import limits
 from homechat.security.policy import RoomRight
 from homechat.uploads import files, films, images

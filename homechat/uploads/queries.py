@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from homechat.accounts.api_tokens import ids_acted_as
 from homechat.actor import Actor
 from homechat.database import db
-from homechat.rooms.queries import look_up_room
+from homechat.rooms.finding import look_up_room
 from homechat.security.policy import RoomRight
 from homechat.uploads.cards import FileCard, card_of_file, no_such_file
 from homechat.uploads.models import Upload
@@ -83,4 +83,4 @@ def _may_have(actor: Actor, upload: Upload, seq: int | None, deleted_at: object)
         return False
     if seq is None:
         return upload.owner_id == actor.user_id
-    return not found.from_arrival or seq > found.joined_seq
+    return seq > found.hidden_up_to

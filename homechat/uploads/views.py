@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response
 
 from homechat.doors.people import current_actor
 from homechat.errors import Invalid
-from homechat.rooms.queries import find_room
+from homechat.rooms.finding import find_room
 from homechat.security import limits
 from homechat.security.policy import RoomRight
 from homechat.uploads.actions import drop_upload, store_upload

@@ -30,7 +30,8 @@ from homechat.messages.models import Message, MessageAnswer
 from homechat.messages.reactions import react
 from homechat.operations.lockdown import lift as lift_lockdown
 from homechat.operations.lockdown import start as start_lockdown
-from homechat.rooms.actions import archive_room, welcome_home
+from homechat.rooms.actions import archive_room
+from homechat.rooms.membership import welcome_home
 from homechat.rooms.models import Room
 from homechat.security.policy import RoomKind, Scope
 from tests.browser.history import Line, write_history

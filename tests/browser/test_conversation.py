@@ -11,7 +11,7 @@ from itertools import count
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from homechat.rooms.actions import remove_member
+from homechat.rooms.membership import remove_member
 from tests.browser.conversation import (
     SCROLLER,
     TEXT,
