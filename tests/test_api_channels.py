@@ -93,6 +93,15 @@ def test_a_list_has_the_rooms_that_one_can_see_and_no_others(house: House) -> No
     assert names(program_of(house, "ada", as_bot=True)) == {"home", "Open"}
 
 
+def test_rooms_that_one_is_in_come_first(house: House) -> None:
+    for number in range(6):
+        house.room("cleo", name=f"Open {number}", kind=RoomKind.PUBLIC)
+    house.room("ben", name="Workshop")
+    listed = program_of(house, "ben").get("/channels").json["channels"]
+    assert [room["name"] for room in listed[:3]] == ["home", "Workshop", "Open 0"]
+    assert [room["is_member"] for room in listed] == [True, True, *[False] * 6]
+
+
 def test_a_channel_has_everything_in_the_spelling_of_the_contract(house: House) -> None:
     room = house.room("cleo", "ben", name="Ours", description="For two")
     house.say("cleo", room, "One")
@@ -312,6 +321,13 @@ def test_joining_and_leaving_may_be_said_again(house: House) -> None:
         assert ben not in members(house, room)
 
 
+def test_a_private_room_that_one_has_left_is_none_of_ones_business_any_more(house: House) -> None:
+    room = house.room("cleo", "ben", name="Ours")
+    mine = program_of(house, "ben")
+    replies = [mine.delete(f"/channels/{room}/leave") for _time in range(2)]
+    assert [reply.status_code for reply in replies] == [200, 404]
+
+
 def test_home_is_not_left_and_a_bot_joins_nothing(house: House) -> None:
     home = house.home().id
     assert program_of(house, "ben").delete(f"/channels/{home}/leave").status_code == 409
@@ -341,10 +357,14 @@ def test_members_are_people_as_the_contract_spells_them(house: House) -> None:
     assert found["ben"]["avatar_initials"] == "B"
 
 
-def test_only_those_who_may_read_a_room_see_who_is_in_it(house: House) -> None:
+def test_those_who_can_see_a_room_see_who_is_in_it(house: House) -> None:
     room = house.room("cleo", name="Open", kind=RoomKind.PUBLIC)
-    assert program_of(house, "ben").get(f"/channels/{room}/members").status_code == 403
-    assert program_of(house, "ben", as_bot=True).get(f"/channels/{room}/members").status_code == 200
+    for program in (program_of(house, "ben"), program_of(house, "ben", as_bot=True)):
+        found = program.get(f"/channels/{room}/members")
+        assert [person["username"] for person in found.json["members"]] == ["cleo"]
+    assert app_of(house, "gus").get(f"/channels/{room}/members").status_code == 404
+    page = house.client("ben").get(f"/rooms/{room}/details").text
+    assert "Cleo" in page
 
 
 # reading

@@ -244,10 +244,11 @@ def test_a_public_room_is_read_after_joining_and_then_from_its_beginning(house: 
     assert conversations(ben)[room_id]["unread"] == 0, "what was said before they came is not unread"
 
 
-def test_before_joining_only_the_number_of_members_shows(house: House) -> None:
+def test_before_joining_one_sees_who_is_in_a_public_room(house: House) -> None:
     room_id = house.room("cleo", name="Kitchen", kind=PUBLIC)
     page = house.client("ben").get(f"/rooms/{room_id}/details").text
-    assert "Cleo" not in page
+    assert "Cleo" in page
+    assert house.client("gus").get(f"/rooms/{room_id}/details").status_code == 404
     assert "1 person" in house.client("ben").get(f"/rooms/{room_id}").text
 
 

@@ -90,8 +90,8 @@ def leave_channel_by_post(actor: Actor, data: Json, room_id: int) -> Json:
 
 @endpoint("GET", "/channels/<int:room_id>/members", needs=Scope.MEMBERS_READ, gives=Members)
 def members(actor: Actor, data: Json, room_id: int) -> Json:
-    """Who is in a room."""
-    find_room(actor, room_id, RoomRight.READ)
+    """Who is in a room that you can see."""
+    find_room(actor, room_id, RoomRight.SEE)
     cards = cards_of(user for _membership, user in members_of(room_id))
     return {"members": [person_as_json(card) for card in cards]}
 

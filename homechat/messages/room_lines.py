@@ -37,13 +37,14 @@ class RoomLine:
 def room_lines(actor: Actor) -> list[RoomLine]:
     """Return every room in use that the actor can see and that shows to them, in the order in which they were made.
 
-    As many queries for two hundred rooms as for one.
+    First those that they are in: clients look at the first few more closely. As many queries for two hundred rooms as
+    for one.
     """
     rows = db.session.execute(
         sa.select(Room, Membership)
         .outerjoin(Membership, sa.and_(Membership.room_id == Room.id, Membership.user_id == actor.person_id))
         .where(Room.archived_at.is_(None), sa.or_(Room.kind == RoomKind.PUBLIC, Membership.id.is_not(None)))
-        .order_by(Room.id)
+        .order_by(Membership.id.is_(None), Room.id)
     )
     shown = [(room, membership) for room, membership in rows if room.shows_to(actor.person_id)]
     return _lines(actor, [(room, here) for room, here in shown if _can_see(actor, room, here)])

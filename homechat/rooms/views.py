@@ -221,9 +221,7 @@ def _as_form(room: Room) -> dict[str, str]:
 
 
 def _members(found: RoomInHand) -> list[MemberLine]:
-    """Return who is in a room, for those who may read it; others see only how many there are."""
-    if RoomRight.READ not in found.rights:
-        return []
+    """Return who is in a room, for those who can see that it is there."""
     rows = members_of(found.room.id)
     cards = cards_of(user for _, user in rows)
     return [
