@@ -15,7 +15,7 @@ from homechat.doors.people import current_actor
 from homechat.doors.replies import wants_json
 from homechat.errors import Invalid
 from homechat.messages import actions
-from homechat.messages.emoji import USUAL
+from homechat.messages.emoji import COMMON, USUAL
 from homechat.messages.files import send_files
 from homechat.messages.history import (
     PAGE_MESSAGES,
@@ -79,6 +79,7 @@ def conversation(room_id: int) -> Page:
         may=found.rights,
         client_id=secrets.token_urlsafe(16),
         usual_emoji=USUAL,
+        common_emoji=COMMON,
     )
 
 
