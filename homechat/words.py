@@ -10,16 +10,18 @@ Every page carries them as JSON in `data-words`, and static/js/lib/words.js says
 - history.*     loading upwards: `loading`, `failed`
 - composer.*    the counter near the limit: `left` {count}, `too_many` {count}; the strip above the box:
                 `answering` {name}, `editing`, `cancel`
-- menu.*        what can be done with a message: `title` (its name), `react` and `other` (any emoji), `reply`,
-                `edit`, `copy`, `delete`; before deleting `delete_question`, `delete_now`, `keep`; after copying
-                `copied`, `not_copied`
+- menu.*        what can be done with a message: `title` (its name), `react`, `other` (any emoji) and `other_hint`,
+                `reply`, `edit`, `copy`, `delete`; before deleting `delete_question`, `delete_now`, `keep`; after
+                copying `copied`, `not_copied`
 - change.*      what was to be done with a message came to nothing: `unreachable`
 - reaction.*    one below a message: `by` {emoji} {names}, `you` (among the names), `people` {emoji} {count}
 - quote.*       what a message answers: `earlier` (from before a newcomer came, so nobody is shown it)
 - card.*        what is asked with a message: `ack` (its button), `seen` and `waiting` {names}, `seen_and_waiting`
-                {seen} {waiting}; its end `until`, `over`, `nobody`; before a tap that is asked about `sure`, `cancel`
+                {seen} {waiting}; when it is over `not_seen` {names}, `seen_and_not` {seen} {waiting}; below buttons
+                `first_counts`; its end `until`, `over`, `nobody`; before a tap that is asked about `sure`, `cancel`
 - files.*       above the composer: `list` (its name), `remove` {name}; why one is not there: `too_many` {count},
                 `too_large` {size}, `too_big`, `empty`, `no_space`, `failed`; in lists, and read out, `count` {count}
+- viewer.*      one picture of several, as large as the screen: `place` {number} {count}
 - typing.*      `one` {name}, `two` {first} {second}, `several`
 - password.*    at a password's field: `show` (a button), `caps_lock`
 - strength.*    under a new password: how good it is, `refused`, `fair`, `good`, `strong`; why it will be refused,
@@ -76,6 +78,7 @@ def words() -> dict[str, str | Plurals]:
         "menu.title": _("About this message"),
         "menu.react": _("React"),
         "menu.other": _("Another emoji"),
+        "menu.other_hint": _("Not here? Type it or paste it:"),
         "menu.reply": _("Reply"),
         "menu.edit": _("Edit"),
         "menu.copy": _("Copy the text"),
@@ -94,6 +97,9 @@ def words() -> dict[str, str | Plurals]:
         "card.seen": _("Seen by {names}"),
         "card.waiting": _("Waiting for {names}"),
         "card.seen_and_waiting": _("Seen by {seen}; waiting for {waiting}"),
+        "card.not_seen": _("Not seen by {names}"),
+        "card.seen_and_not": _("Seen by {seen}; not seen by {waiting}"),
+        "card.first_counts": _("The first tap counts for everybody."),
         "card.until": _("Open until"),
         "card.over": _("Expired"),
         "card.nobody": _("Nobody answered."),
@@ -108,6 +114,7 @@ def words() -> dict[str, str | Plurals]:
         "files.no_space": _("The house has hardly any room left for files. Tell whoever runs it."),
         "files.failed": _("This file didn't arrive."),
         "files.count": _plural("{count} file", "{count} files"),
+        "viewer.place": _("{number} of {count}"),
         "typing.one": _("{name} is writing…"),
         "typing.two": _("{first} and {second} are writing…"),
         "typing.several": _("Several people are writing…"),

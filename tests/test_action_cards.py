@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
@@ -554,6 +555,37 @@ def test_a_page_without_a_script_answers(house: House) -> None:
         f"/messages/{message}/answer", {"action_id": "ack"}, headers={"Accept": "application/json"}
     )
     assert [ack["by"]["username"] for ack in seen.json["message"]["acks"]] == ["cleo"]
+
+
+def test_the_page_of_a_message_says_in_words_how_its_card_stands(house: House) -> None:
+    room = house.room("ben", "cleo")
+    message = ask(house, room, "ben", ack_required=True, expires_at=clock.now() + HOUR)
+    assert words_about(house, "ben", message)[0] == "Waiting for Cleo"
+    assert words_about(house, "cleo", message)[0] == "Waiting for you"
+    assert "Open until" in words_about(house, "ben", message)[1]
+    with clock.moved(HOUR + timedelta(seconds=1)):
+        assert words_about(house, "ben", message)[0] == "Not seen by Cleo"
+        assert "Expired" in words_about(house, "ben", message)[1]
+
+    tap(house, "cleo", message, "ack")
+    assert words_about(house, "ben", message)[0] == "Seen by Cleo"
+    tap(house, "cleo", message)
+    assert words_about(house, "ben", message) == ["Seen by Cleo"]
+
+
+def test_who_asks_is_not_asked_whether_they_have_seen_it(house: House) -> None:
+    room = house.room("ben", "cleo")
+    message = ask(house, room, "ben", ack_required=True)
+    assert 'value="ack"' in house.client("cleo").get(f"/messages/{message}").text
+    assert 'value="ack"' not in house.client("ben").get(f"/messages/{message}").text
+
+
+def words_about(house: House, who: str, message: int) -> list[str]:
+    """Return what stands below the message on the page about it, a line for each thing."""
+    page = house.client(who).get(f"/messages/{message}").text
+    below = page.partition('<div class="about-message__people">')[2].partition("</div>")[0]
+    lines = re.findall(r"<p>(.*?)</p>", below, flags=re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]+>", "", line).split()) for line in lines]
 
 
 # whoever asked is told

@@ -12,9 +12,10 @@ import sqlalchemy as sa
 from homechat import clock
 from homechat.database import transaction
 from homechat.messages.changes import delete_message
+from homechat.messages.emoji import COMMON, USUAL, is_one_emoji
 from homechat.messages.models import Message
 from homechat.messages.reactions import react
-from homechat.rooms.actions import archive_room
+from homechat.rooms.actions import archive_room, leave_room
 from homechat.rooms.models import Room
 from homechat.security.policy import RoomKind
 from tests.attempts import everything_in
@@ -68,6 +69,37 @@ def test_the_page_offers_what_one_may_do(house: House, room: int) -> None:
     archived = house.client("ben").get(f"/messages/{of_ben}")
     assert (archived.status_code, actions_on(archived)) == (200, set())
     assert "archived" in archived.text
+
+
+def test_the_page_tells_who_reacted_how(house: House, room: int) -> None:
+    message = told(house, "ben", room)
+    for who, emoji in (("ben", "❤️"), ("cleo", "❤️"), ("cleo", "😂")):
+        house.act(react, house.actor(who), message_id=message, emoji=emoji)
+
+    page = house.client("cleo").get(f"/messages/{message}").text
+
+    line = page.partition('<p class="reacted">')[2].partition("</p>")[0]
+    assert re.sub(r"<[^>]+>|\s+", " ", line).split() == ["❤️", "Ben", ",", "you", "😂", "you"]
+    house.act(leave_room, house.actor("ben"), room)
+    assert "2 people" in house.client("cleo").get(f"/messages/{message}").text
+
+
+def test_the_page_has_emoji_to_choose_from_and_takes_them_back(house: House, room: int) -> None:
+    message = told(house, "ben", room)
+    ben = house.client("ben")
+    for emoji in COMMON:
+        assert f'value="{emoji}"' in ben.get(f"/messages/{message}").text
+    fire = "\U0001f525"
+    ben.post(f"/messages/{message}/reactions", {"emoji": fire}, form_on=f"/messages/{message}")
+    button = rf'value="{fire}"\s+formaction="/messages/{message}/reactions/remove"'
+    assert re.search(button, ben.get(f"/messages/{message}").text)
+
+
+def test_what_can_be_chosen_is_an_emoji_and_stands_there_once() -> None:
+    offered = (*USUAL, *COMMON)
+    assert all(is_one_emoji(emoji) for emoji in offered)
+    assert len(set(offered)) == len(offered)
+    assert len(COMMON) % 7 == 0
 
 
 def test_of_a_deleted_message_the_page_says_that_it_was(house: House, room: int) -> None:

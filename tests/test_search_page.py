@@ -56,6 +56,14 @@ def test_people_rooms_and_messages_stand_apart(house: House) -> None:
     assert 'name="user_id"' in text
 
 
+def test_both_fields_show_what_is_looked_for_and_a_room_is_one_link(house: House) -> None:
+    room = house.room("cleo", name="Boats")
+    text = page(house.client("cleo"), q='"boat')
+    assert re.findall(r'<input[^>]* name="q"[^>]* value="([^"]*)"', text) == ["&#34;boat", "&#34;boat"]
+    found = text.partition('id="found-rooms"')[2].partition("</section>")[0]
+    assert re.findall(r'<a class="(.*?)" href="(.*?)"', found) == [("found-room__link", f"/rooms/{room}")]
+
+
 def test_there_is_a_button_to_write_only_to_whom_one_may(house: House) -> None:
     house.room("ada", "olga")
     assert 'name="user_id"' not in page(house.client("ben"), q="olga"), "no room together"

@@ -61,6 +61,15 @@ class CardState:
         """What stands on the button that was tapped, or ""."""
         return self.card.label_of(self.answer.action_id) if self.answer else ""
 
+    @property
+    def has_open_end(self) -> bool:
+        """Whether it has an end that still means something: nobody answered, or not everybody has seen it."""
+        return (
+            self.card.expires_at is not None
+            and self.answer is None
+            and bool(self.card.actions or self.waiting_for)
+        )
+
     def as_dict(self) -> dict[str, Any]:
         """Return the fields of a message that tell of its card."""
         expires_at = self.card.expires_at

@@ -10,6 +10,13 @@ EMOJI_UNITS_MAX = 2 * EMOJI_CHARACTERS_MAX
 """The same as browsers count what is typed into a field: in UTF-16, where most emoji are two."""
 USUAL = ("\U0001f44d", "\u2764\ufe0f", "\U0001f602", "\U0001f62e", "\U0001f622", "\U0001f389")
 """What people react with most: thumbs up, heart, tears of joy, open mouth, crying, party."""
+COMMON = (
+    *("\U0001f44f", "\U0001f64f", "\U0001f64c", "\U0001f4aa", "\U0001f44c", "\U0001f44b", "\U0001f91d"),
+    *("\U0001f60a", "\U0001f601", "\U0001f923", "\U0001f609", "\U0001f60d", "\U0001f970", "\U0001f618"),
+    *("\U0001f917", "\U0001f914", "\U0001f60e", "\U0001f634", "\U0001f631", "\U0001f62d", "\U0001f621"),
+    *("\U0001f4af", "\U0001f525", "\u2728", "\U0001f339", "\U0001f382", "\u2705", "\u274c"),
+)
+"""Others to choose from, in rows of seven: hands, glad faces, other faces, things."""
 _CHARACTERS_MAX = 256
 
 # Shown as pictures by themselves. Below U+10000: the characters with Emoji_Presentation=Yes (UTS #51), and

@@ -16,12 +16,13 @@ from homechat.errors import HomeChatError, NotFound
 from homechat.messages import changes, reactions
 from homechat.messages.answering import answer_card
 from homechat.messages.around import surroundings_of
-from homechat.messages.emoji import USUAL
+from homechat.messages.emoji import COMMON, USUAL
 from homechat.messages.finding import find_message
 from homechat.messages.rendering import card_of_message
 from homechat.messages.views import Page, blueprint
 from homechat.realtime.events import MessageChanged
 from homechat.rooms.cards import cards_of_rooms
+from homechat.rooms.queries import members_of
 from homechat.security import limits
 from homechat.security.policy import RoomRight
 
@@ -89,6 +90,7 @@ def _page(
         "messages/about.html",
         message=card_of_message(found.message, around),
         room=cards_of_rooms(actor.person_id, [found.room.room])[0],
+        names={user.id: user.display_name for _, user in members_of(found.room.room.id)},
         mine={it.emoji for it in around.reactions if actor.person_id in it.person_ids},
         may_write=RoomRight.POST in found.room.rights,
         may_answer=RoomRight.ANSWER in found.room.rights,
@@ -98,4 +100,5 @@ def _page(
         form=form or {},
         client_id=secrets.token_urlsafe(16),
         usual_emoji=USUAL,
+        common_emoji=COMMON,
     )

@@ -16,7 +16,7 @@ from homechat.doors.replies import wants_json
 from homechat.errors import Invalid
 from homechat.messages import actions
 from homechat.messages.changes import EDITABLE_FOR
-from homechat.messages.emoji import USUAL
+from homechat.messages.emoji import COMMON, USUAL
 from homechat.messages.files import send_files
 from homechat.messages.history import (
     PAGE_MESSAGES,
@@ -83,6 +83,7 @@ def conversation(room_id: int) -> Page:
         may=found.rights,
         client_id=secrets.token_urlsafe(16),
         usual_emoji=USUAL,
+        common_emoji=COMMON,
         editable_seconds=int(EDITABLE_FOR.total_seconds()),
     )
 

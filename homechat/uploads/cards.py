@@ -13,6 +13,9 @@ from homechat.extensions import current_settings
 from homechat.uploads.kinds import OPAQUE_TYPE, Group
 from homechat.uploads.models import Upload
 
+SHORT_NAME_MAX_CHARACTERS = 40
+KEPT_AT_THE_START, KEPT_AT_THE_END = 24, 15
+
 
 @dataclass(frozen=True)
 class FileCard:
@@ -35,6 +38,18 @@ class FileCard:
         if self.content_type.startswith("image/"):
             return Group.PICTURE
         return Group.AUDIO if self.content_type.startswith("audio/") else Group.VIDEO
+
+    @property
+    def may_be_see_through(self) -> bool:
+        """Whether what stands behind the picture may show."""
+        return self.group is Group.PICTURE and self.content_type != "image/jpeg"
+
+    @property
+    def short_name(self) -> str:
+        """The name as two lines of a phone have room for it, without its middle. lib/file-names.js does the same."""
+        if len(self.name) <= SHORT_NAME_MAX_CHARACTERS:
+            return self.name
+        return f"{self.name[:KEPT_AT_THE_START]}…{self.name[-KEPT_AT_THE_END:]}"
 
     @property
     def size_text(self) -> str:

@@ -14,7 +14,7 @@ from homechat import clock
 from homechat.messages.answering import answer_card
 from homechat.security.policy import Scope
 from tests.api_client import new_token
-from tests.browser.conversation import enter, expect_message, wait_until
+from tests.browser.conversation import SCROLLER, enter, expect_message, wait_until
 from tests.browser.every_page import found_by_axe
 from tests.browser.windows import Windows
 
@@ -60,12 +60,14 @@ def question(page: Page) -> Locator:
 def test_the_first_tap_is_seen_in_every_window(person: Windows, size: str) -> None:
     room = person.house.room("ada", "cleo", "ben", name="Door")
     ada, cleo = enter(person("ada", size=size), room), enter(person("cleo"), room)
-    ask(person, room)
+    ask(person, room, expires_at=clock.as_iso(clock.now() + timedelta(minutes=10)))
     here, there = expect_message(ada, "Somebody rings"), expect_message(cleo, "Somebody rings")
     box = button(here, "Let in").bounding_box()
     assert box
     assert box["height"] >= 44
     expect(button(there, "Send away")).to_be_enabled()
+    expect(here.get_by_text("The first tap counts for everybody.")).to_be_visible()
+    expect(here.locator(".action-card__end")).to_be_visible()
     assert found_by_axe(ada) == []
 
     button(here, "Let in").click()
@@ -74,6 +76,7 @@ def test_the_first_tap_is_seen_in_every_window(person: Windows, size: str) -> No
         expect(outcome(message)).to_have_text(re.compile(r"Ada: Let in, \d\d?:\d\d"))
         expect(message.get_by_role("button", name="Let in")).to_have_count(0)
         expect(message.get_by_role("button", name="Send away")).to_have_count(0)
+        expect(message.locator(".action-card__hint, .action-card__end")).to_have_count(0)
     expect(cleo.locator("message-list > [role=log].visually-hidden")).to_contain_text("Ada: Let in")
     assert found_by_axe(ada) == []
     ada.reload()
@@ -118,6 +121,11 @@ def test_everybody_sees_who_has_seen_it_and_who_has_not(person: Windows, size: s
     room = person.house.room("ada", "cleo", "ben", name="Door")
     ada, cleo = enter(person("ada", size=size), room), enter(person("cleo"), room)
     ask(person, room, actions=[], ack_required=True)
+    if size == "wide":
+        expect(expect_message(ben := enter(person("ben"), room), "Somebody rings")).to_contain_text(
+            "Waiting for"
+        )
+        expect(ben.get_by_role("button", name="Got it")).to_have_count(0)
     here, there = expect_message(ada, "Somebody rings"), expect_message(cleo, "Somebody rings")
     people = ".action-card__people"
     expect(here.locator(people)).to_have_text(re.compile("Waiting for .?you, .?Cleo"))
@@ -136,8 +144,9 @@ def test_when_the_time_comes_the_buttons_grey_out_by_themselves(person: Windows)
     ada = person("ada")
     ada.clock.install(time=datetime.now(UTC))
     enter(ada, room)
-    ask(person, room, expires_at=clock.as_iso(clock.now() + timedelta(minutes=10)))
+    ask(person, room, ack_required=True, expires_at=clock.as_iso(clock.now() + timedelta(minutes=10)))
     message = expect_message(ada, "Somebody rings")
+    expect(message.locator(".action-card__people")).to_have_text("Waiting for you")
     end = message.locator(".action-card__end")
     expect(end).to_have_text(re.compile(r"Open until \d\d?:\d\d"))
     expect(button(message, "Let in")).to_be_enabled()
@@ -145,8 +154,34 @@ def test_when_the_time_comes_the_buttons_grey_out_by_themselves(person: Windows)
     ada.clock.fast_forward("10:01")
 
     expect(end).to_have_text(re.compile(r"Expired \d\d?:\d\d.* · Nobody answered\."))
+    expect(message.locator(".action-card__people")).to_have_text("Not seen by you")
+    expect(message.locator(".action-card__hint")).to_be_hidden()
     expect(button(message, "Let in")).to_be_disabled()
     expect(button(message, "Send away")).to_be_disabled()
+
+
+def test_the_way_to_the_newest_message_does_not_lie_on_buttons(person: Windows) -> None:
+    room = person.house.room("ada", "ben", name="Door")
+    for number in range(40):
+        if number == 20:
+            ask(person, room, message="Somebody rings, and would very much like to come in")
+        person.house.say("ben", room, f"line {number}")
+    ada = enter(person("ada", size="phone"), room)
+    jump = ada.locator(".jump-to-latest")
+    ada.locator(SCROLLER).evaluate("it => { it.scrollTop = it.scrollHeight / 2; }")
+    expect(jump).to_be_visible()
+
+    ada.locator(SCROLLER).evaluate(LAST_BUTTON_TO_THE_END)
+    expect(button(expect_message(ada, "Somebody rings"), "Send away")).to_be_in_viewport()
+    expect(jump).to_be_hidden()
+
+
+LAST_BUTTON_TO_THE_END = """
+it => {
+  const { bottom } = it.getBoundingClientRect();
+  it.scrollTop += [...it.querySelectorAll(".action-card__choice")].at(-1).getBoundingClientRect().bottom - bottom + 16;
+}
+"""
 
 
 def test_without_network_it_says_so_and_can_be_tried_again(person: Windows) -> None:

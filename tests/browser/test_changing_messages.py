@@ -13,6 +13,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from homechat.database import transaction
 from homechat.messages.actions import send_message
 from homechat.messages.models import Message
+from homechat.messages.reactions import react
+from tests import corpus
 from tests.browser.conversation import (
     SCROLLER,
     TEXT,
@@ -31,6 +33,8 @@ from tests.browser.windows import Windows, windows_of
 from tests.browser.wire import impossible
 from tests.devices import MakeDevice, devices
 from tests.server_process import ServerProcess
+from tests.sharing import send as send_files
+from tests.sharing import share
 
 pytestmark = pytest.mark.browser
 
@@ -271,8 +275,13 @@ def test_any_emoji_will_do_and_words_are_refused(person: Windows, size: str) -> 
     ada = enter(person("ada", size=size), room)
     menu = open_menu(ada, message(ada, "The hedgehog is back"))
     menu.get_by_role("button", name="Another emoji").click()
+    expect(menu.get_by_role("button", name="👏")).to_be_focused()
+    menu.get_by_role("button", name="🔥").click()
+    expect(chip(message(ada, "The hedgehog is back"), "🔥")).to_have_attribute("aria-pressed", "true")
+
+    open_menu(ada, message(ada, "The hedgehog is back"))
+    menu.get_by_role("button", name="Another emoji").click()
     field = menu.get_by_role("textbox", name="Another emoji")
-    expect(field).to_be_focused()
     field.fill("hedgehog")
     field.press("Enter")
     expect(menu.get_by_role("alert")).to_have_text("Pick one emoji, and nothing else.")
@@ -281,6 +290,73 @@ def test_any_emoji_will_do_and_words_are_refused(person: Windows, size: str) -> 
     menu.get_by_role("button", name="React", exact=True).click()
     expect(chip(message(ada, "The hedgehog is back"), "🦔")).to_have_attribute("aria-pressed", "true")
     expect(menu).to_be_hidden()
+
+
+def test_the_menu_tells_who_reacted_how(person: Windows, size: str) -> None:
+    house = person.house
+    room = house.room("ada", "ben", "cleo")
+    told = send_files(house, "ada", room, body="Shall we?").id
+    for who, emoji in (("ben", "❤️"), ("cleo", "❤️"), ("ada", "😂")):
+        house.act(react, house.actor(who), message_id=told, emoji=emoji)
+    ada = enter(person("ada", size=size), room)
+
+    menu = open_menu(ada, message(ada, "Shall we?"))
+
+    expect(menu.locator(".reacted__one")).to_have_text(["❤️ Ben and Cleo", "😂 you"])
+
+
+@pytest.mark.parametrize("width", [320, 360])
+def test_the_emoji_stand_in_rows_of_seven_on_any_phone(person: Windows, width: int) -> None:
+    room = person.house.room("ada", "ben")
+    person.house.say("ben", room, "Smile!")
+    ada = person("ada", size="phone")
+    ada.set_viewport_size({"width": width, "height": 740})
+    menu = open_menu(enter(ada, room), message(ada, "Smile!"))
+    menu.get_by_role("button", name="Another emoji").click()
+
+    for grid, count in ((menu.locator(".usual").nth(0), 7), (menu.locator(".usual").nth(1), 28)):
+        boxes = [box for it in grid.get_by_role("button").all() if (box := it.bounding_box())]
+        assert len(boxes) == count
+        assert len({box["x"] for box in boxes}) == 7
+        assert min(min(box["width"], box["height"]) for box in boxes) >= 44
+        assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+
+
+def test_a_picture_alone_and_a_file_have_the_menu_too(person: Windows) -> None:
+    """A finger that rests on them means the message; a short tap means them, as ever."""
+    house = person.house
+    room = house.room("ada", "ben")
+    otter = corpus.encoded("JPEG", corpus.picture(1200, 800))
+    send_files(house, "ada", room, share(house, "ada", room, "otter.jpg", otter))
+    send_files(house, "ben", room, share(house, "ben", room, "a.zip", b"PK\3\4"))
+    ada = enter(person("ada", size="phone"), room)
+    picture, file = ada.locator(".picture"), ada.locator(".file")
+    viewer = ada.get_by_role("dialog", name="Picture")
+
+    rest_on(ada, picture)
+    picture.evaluate(CLICK_OF_A_LIFTED_FINGER)
+    expect(viewer).to_be_hidden()
+    expect(sheet(ada).get_by_role("button", name="Copy the text")).to_have_count(0)
+    sheet(ada).get_by_role("button", name="❤️").click()
+    expect(chip(ada.locator(".message").first, "❤️")).to_be_visible()
+
+    rest_on(ada, file)
+    expect(sheet(ada).get_by_role("button", name="Reply")).to_be_visible()
+    ada.keyboard.press("Escape")
+
+    picture.tap()
+    expect(viewer).to_be_visible()
+    viewer.get_by_role("button", name="About this message").tap()
+    expect(viewer).to_be_hidden()
+    sheet(ada).get_by_role("button", name="Delete").tap()
+    ada.get_by_role("button", name="Yes, delete").tap()
+    expect(picture).to_have_count(0)
+
+
+# Some phones send it, others do not.
+CLICK_OF_A_LIFTED_FINGER = (
+    "it => it.dispatchEvent(new MouseEvent('click', { bubbles: true, cancelable: true, detail: 1 }))"
+)
 
 
 def test_a_reaction_moves_nothing_that_is_looked_at(person: Windows, device: MakeDevice, size: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,15 @@ from playwright.sync_api import Error as PlaywrightError
 
 from homechat.errors import Invalid
 from tests import corpus
-from tests.browser.conversation import TEXT, enter, expect_message, has_keyboard, send, wait_until
+from tests.browser.conversation import (
+    TEXT,
+    enter,
+    expect_message,
+    from_bottom,
+    has_keyboard,
+    send,
+    wait_until,
+)
 from tests.browser.windows import Windows, windows_of
 from tests.house import House
 from tests.server_process import ServerProcess
@@ -235,6 +244,7 @@ def test_pictures_open_large_one_after_the_other_and_close(person: Windows, size
     viewer.get_by_role("button", name="Next picture").click()
     expect(viewer.get_by_role("img", name="2.jpg")).to_be_visible()
     expect(viewer.get_by_role("button", name="Next picture")).to_be_hidden()
+    expect(viewer.get_by_text("2 of 2")).to_be_visible()
     assert viewer.get_by_role("link", name="Save").get_attribute("download") == "2.jpg"
     if has_keyboard(ada):
         ada.keyboard.press("ArrowLeft")
@@ -243,6 +253,118 @@ def test_pictures_open_large_one_after_the_other_and_close(person: Windows, size
     else:
         viewer.get_by_role("button", name="Close").click()
     expect(viewer).to_be_hidden()
+
+
+def test_a_finger_goes_from_picture_to_picture_and_back_closes(person: Windows) -> None:
+    house = person.house
+    room = house.room("ada", "ben")
+    cards = [share(house, "ben", room, f"{number}.jpg", OTTER) for number in (1, 2)]
+    send_files(house, "ben", room, *cards)
+    ada = enter(person("ada", size="phone"), room)
+    viewer = ada.get_by_role("dialog", name="Picture")
+    ada.get_by_role("img", name="1.jpg").tap()
+    expect(viewer.get_by_text("1 of 2")).to_be_visible()
+
+    swipe(ada, 300, 100)
+    expect(viewer.get_by_role("img", name="2.jpg")).to_be_visible()
+    swipe(ada, 100, 300)
+    expect(viewer.get_by_role("img", name="1.jpg")).to_be_visible()
+    ada.go_back()
+    expect(viewer).to_be_hidden()
+    expect(ada.locator(TEXT)).to_be_visible()
+
+    before = ada.evaluate("history.length")
+    ada.get_by_role("img", name="1.jpg").tap()
+    viewer.get_by_role("button", name="Close").tap()
+    expect(viewer).to_be_hidden()
+    wait_until(ada, lambda: ada.evaluate("history.state") is None)
+    assert ada.evaluate("history.length") == before
+    assert ada.url.endswith(f"/rooms/{room}")
+
+
+def swipe(page: Page, start: int, end: int) -> None:
+    fingers = page.context.new_cdp_session(page)
+    for kind, points in (("touchStart", [start]), ("touchMove", [end]), ("touchEnd", [])):
+        touches = [{"x": x, "y": 400} for x in points]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
+    fingers.detach()
+
+
+def test_a_small_picture_is_not_blown_up_and_a_flat_one_can_be_touched(person: Windows, size: str) -> None:
+    house = person.house
+    room = house.room("ada", "ben")
+    for name, width, height in (("dot.png", 24, 24), ("flat.png", 3000, 100)):
+        picture = corpus.encoded("PNG", corpus.picture(width, height))
+        send_files(house, "ben", room, share(house, "ben", room, name, picture))
+    ada = enter(person("ada", size=size), room)
+
+    dot, flat = (ada.get_by_role("img", name=name).bounding_box() for name in ("dot.png", "flat.png"))
+
+    assert dot is not None
+    assert flat is not None
+    assert (dot["width"], dot["height"]) == (96, 96)
+    assert flat["height"] == 44
+    assert 240 < flat["width"] <= 320
+
+
+def test_a_sound_is_one_card_and_a_long_name_shows_its_ending(person: Windows, size: str) -> None:
+    house = person.house
+    room = house.room("ada", "ben")
+    name = f"{'Minutes_of_the_meeting_' * 4}FINAL(2).pdf"
+    shared = [share(house, "ben", room, *it) for it in (("hello.wav", corpus.wav()), (name, b"%PDF-1.4"))]
+    send_files(house, "ben", room, *shared, body="Both")
+    message = expect_message(enter(person("ada", size=size), room), "Both")
+
+    expect(message.locator("audio")).to_have_count(1)
+    expect(message.locator(".sound > .file")).to_contain_text("hello.wav")
+    expect(message.get_by_text("hello.wav")).to_have_count(1)
+    file = message.locator(".message__files > .file")
+    expect(file.locator(".file__name")).to_have_text("Minutes_of_the_meeting_M…ng_FINAL(2).pdf")
+    assert (file.get_attribute("title"), file.get_attribute("download")) == (name, name)
+
+
+def test_a_film_is_seen_as_it_was_filmed_and_moves_nobody_away(person: Windows, size: str) -> None:
+    house = person.house
+    room = house.room("ada", "ben")
+    ada = person("ada", size=size)
+    ada.goto("/")
+    for name, sides in (("broad.webm", [640, 360]), ("upright.webm", [360, 640])):
+        film = base64.b64decode(ada.evaluate(FILM, sides))
+        send_files(house, "ben", room, share(house, "ben", room, name, film), body=name)
+    enter(ada, room)
+    for name, shape in (("broad.webm", 16 / 9), ("upright.webm", 9 / 16)):
+        film = expect_message(ada, name).locator("video")
+        wait_until(ada, lambda film=film: film.evaluate("it => it.videoWidth > 0"))
+        box, bubble = (
+            film.bounding_box(),
+            expect_message(ada, name).locator(".message__bubble").bounding_box(),
+        )
+        assert box is not None
+        assert bubble is not None
+        assert abs(box["width"] / box["height"] - shape) < 0.02
+        assert box["width"] + 24 <= bubble["width"] <= box["width"] + 30
+    assert from_bottom(ada) < 1
+
+
+FILM = """
+async ([width, height]) => {
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const drawing = canvas.getContext("2d");
+  const recorder = new MediaRecorder(canvas.captureStream(25), { mimeType: "video/webm;codecs=vp8" });
+  const parts = [];
+  recorder.ondataavailable = ({ data }) => parts.push(data);
+  const done = new Promise((end) => { recorder.onstop = end; });
+  recorder.start();
+  for (let step = 0; step < 25; step += 1) {
+    drawing.fillStyle = step % 2 ? "#fff" : "#000";
+    drawing.fillRect(0, 0, width, height);
+    await new Promise((end) => setTimeout(end, 50));
+  }
+  recorder.stop();
+  await done;
+  return btoa(String.fromCharCode(...new Uint8Array(await new Blob(parts).arrayBuffer())));
+}
+"""
 
 
 def test_a_picture_has_its_place_before_it_is_there(person: Windows, size: str) -> None:
@@ -261,7 +383,7 @@ def test_a_picture_has_its_place_before_it_is_there(person: Windows, size: str) 
     assert wide is not None
     assert tall is not None
     assert abs(wide["width"] - 1.5 * wide["height"]) < 1
-    assert (tall["width"], tall["height"]) == (wide["width"], 384)  # As tall as any may be.
+    assert (tall["width"], tall["height"]) == (min(300, wide["width"]), 384)  # As tall as any may be.
     for route in held:
         route.continue_()
 

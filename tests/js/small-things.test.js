@@ -5,6 +5,7 @@ import { newClientId } from "../../static/js/lib/client-id.js";
 import { copyFrom } from "../../static/js/lib/clipboard.js";
 import { Drafts } from "../../static/js/lib/drafts.js";
 import { Emitter } from "../../static/js/lib/emitter.js";
+import { shortName } from "../../static/js/lib/file-names.js";
 import { keyboardHeight } from "../../static/js/lib/keyboard.js";
 import { plainRequestFor } from "../../static/js/lib/plain-requests.js";
 import { Progress } from "../../static/js/lib/progress.js";
@@ -29,6 +30,11 @@ test("client ids fit the server's rule and never repeat, with and without random
     assert.equal(new Set(ids).size, 1000);
     assert.ok(ids.every((id) => /^[A-Za-z0-9_-]{8,64}$/.test(id)));
   }
+});
+
+test("of a long name the middle goes, as the server has it", () => {
+  assert.equal(shortName("a".repeat(40)), "a".repeat(40));
+  assert.equal(shortName("Minutes_of_the_meeting_Minutes_of_the_meeting_FINAL(2).pdf"), "Minutes_of_the_meeting_M…ng_FINAL(2).pdf");
 });
 
 test("a listener hears until it leaves", () => {

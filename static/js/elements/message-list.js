@@ -244,10 +244,18 @@ class MessageList extends HTMLElement {
     if (this.#jump) {
       const count = countAfter(this.#timeline.entries, this.#seenAtBottom, me?.id ?? 0);
       this.#jump.hidden = this.#isAtEnd;
+      this.#jump.classList.toggle("jump-to-latest--aside", this.#coversButton(this.#jump));
       const words = this.#jump.querySelector(".jump-to-latest__count");
       if (words) words.textContent = count > 0 ? String(count) : "";
     }
     this.#reading.look();
+  }
+
+  /** Whether what somebody is to press lies below it. @param {HTMLElement} jump */
+  #coversButton(jump) {
+    const { left, right, top, bottom } = jump.getBoundingClientRect();
+    const corners = [[left, top], [right, top], [left, bottom], [right, bottom]];
+    return corners.some(([x, y]) => document.elementsFromPoint(x, y).some((it) => it.matches(".action-card__choice")));
   }
 
   /** @returns {HTMLButtonElement | null} */

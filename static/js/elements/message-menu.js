@@ -9,7 +9,7 @@ import { make } from "../parts/make.js";
 import { MenuSheet } from "../parts/menu-sheet.js";
 import { makeOneStop } from "../parts/one-stop.js";
 import { quotedFrom } from "../parts/quotes.js";
-import { ownReactions } from "../parts/reactions.js";
+import { ownReactions, reactionLine } from "../parts/reactions.js";
 
 const NOTICE_MS = 6_000;
 
@@ -25,7 +25,9 @@ class MessageMenu extends HTMLElement {
     if (!me || !(messages instanceof HTMLElement) || this.#leaving) return;
     this.#leaving = new AbortController();
     const { signal } = this.#leaving;
-    this.#sheet = new MenuSheet((this.dataset.usual ?? "").split(" "), Number(this.dataset.emojiMax), signal);
+    const { usual = "", common = "", emojiMax } = this.dataset;
+    const emojis = { usual: usual.split(" "), common: common.split(" "), max: Number(emojiMax) };
+    this.#sheet = new MenuSheet(emojis, signal);
     this.append(this.#sheet.dialog, this.#notice);
     messages.addEventListener("click", ({ target }) => this.#clicked(/** @type {Element} */ (target)), { signal });
     onLongPress(messages, ".message__bubble", (bubble) => this.#open(bubble.closest(".message"), null), signal);
@@ -53,8 +55,10 @@ class MessageMenu extends HTMLElement {
     const isOwn = Number(message.dataset.authorId) === me?.id;
     const write = "mayWrite" in this.dataset;
     const isYoung = Date.now() - Date.parse(message.dataset.at ?? "") < Number(this.dataset.editableSeconds) * 1000;
-    const may = { write, edit: write && isOwn && isYoung, remove: isOwn ? write : "mayDeleteOthers" in this.dataset };
-    this.#sheet.open({ acts: this.#actsOn(message), may, own: ownReactions(message), beside });
+    const says = Boolean(message.querySelector(".message__body")?.textContent?.trim());
+    const remove = isOwn ? write : "mayDeleteOthers" in this.dataset;
+    const may = { write, edit: write && isOwn && isYoung, copy: says, remove };
+    this.#sheet.open({ acts: this.#actsOn(message), may, own: ownReactions(message), reacted: reactionLine(message), beside });
   }
 
   /** @param {HTMLElement} message @returns {import("../parts/menu-sheet.js").Acts} */

@@ -13,6 +13,8 @@ const LOOK_MS = 60_000;
 const notes = new Map();
 /** Messages whose cards come to an end. @type {Set<HTMLElement>} */
 const ending = new Set();
+/** What those are called whom a line is about, by their ids: its own words take the place of the names. @type {WeakMap<Element, Map<number, string>>} */
+const called = new WeakMap();
 /** @type {any} */
 let timer;
 
@@ -23,7 +25,8 @@ export function dressCard(message) {
   for (const time of card.querySelectorAll("time")) tellTime(time, "when");
   card.querySelector(".action-card__sign")?.replaceChildren(icon("check"));
   for (const link of card.querySelectorAll("a.action-card__choice")) link.replaceWith(button(/** @type {HTMLElement} */ (link)));
-  dressSeen(card);
+  if (mayAnswer()) card.querySelector(".action-card__choices")?.after(make("p", { class: "action-card__hint", text: say("card.first_counts") }));
+  if (Number(message.dataset.authorId) === me?.id) card.querySelector(".action-card__ack")?.remove();
   showNote(message, notes.get(message.dataset.id ?? "") ?? "");
   showEnd(message);
   if (card.dataset.expiresAt && !isOver(card)) watch(message);
@@ -76,21 +79,25 @@ function button(link) {
   }, isAck ? [icon("check"), new Text(say("card.ack"))] : [...link.childNodes]);
 }
 
-/** "Seen by Ada, you; waiting for Cleo". @param {HTMLElement} card */
-function dressSeen(card) {
+/** "Seen by Ada, you; waiting for Cleo", or who has not seen it by the end. @param {HTMLElement} card */
+function showSeen(card) {
   const line = card.querySelector(".action-card__people");
   if (!(line instanceof HTMLElement)) return;
   const ids = (/** @type {string | undefined} */ list) => (list ?? "").split(" ").filter(Boolean).map(Number);
   const [seen, waiting] = [ids(line.dataset.seen), ids(line.dataset.waiting)];
-  const names = new Map([...line.querySelectorAll(".action-card__person")].map((it) => (
+  const names = called.get(line) ?? new Map([...line.querySelectorAll(".action-card__person")].map((it) => (
     [Number(/** @type {HTMLElement} */ (it).dataset.personId), it.textContent ?? ""])));
+  called.set(line, names);
   const list = new Intl.ListFormat(page.locale, { type: "unit", style: "short" });
   const listed = (/** @type {number[]} */ of) => (
     list.format(of.map((id) => (id === me?.id ? say("reaction.you") : isolated(names.get(id) ?? "")))));
+  const over = isOver(card);
   if (seen.length && waiting.length) {
-    line.textContent = say("card.seen_and_waiting", { seen: listed(seen), waiting: listed(waiting) });
+    const words = { seen: listed(seen), waiting: listed(waiting) };
+    line.textContent = say(over ? "card.seen_and_not" : "card.seen_and_waiting", words);
   } else if (seen.length) line.textContent = say("card.seen", { names: listed(seen) });
-  else line.textContent = waiting.length ? say("card.waiting", { names: listed(waiting) }) : "";
+  else if (waiting.length) line.textContent = say(over ? "card.not_seen" : "card.waiting", { names: listed(waiting) });
+  else line.textContent = "";
   if (seen.includes(me?.id ?? 0)) card.querySelector(".action-card__ack")?.remove();
 }
 
@@ -109,6 +116,7 @@ function showEnd(message) {
   const isOpen = card.querySelector(".action-card__choices") !== null;
   const outcome = card.querySelector(".action-card__outcome");
   if (outcome) outcome.textContent = over && isOpen ? ` · ${say("card.nobody")}` : "";
+  showSeen(card);
   showState(message);
 }
 

@@ -3,12 +3,14 @@
 import { say } from "../house.js";
 import { hiddenWords, icon, make } from "./make.js";
 
+const HINT = "words-about-other-emoji";
+
 /**
  * @typedef {{
  *   react: (emoji: string) => void, other: (emoji: string) => Promise<string>, reply: () => void, edit: () => void,
  *   copy: () => void, remove: () => Promise<string>,
  * }} Acts   what the reader can do; those that return a sentence say why not, "" when it is done
- * @typedef {{ write: boolean, edit: boolean, remove: boolean }} May
+ * @typedef {{ write: boolean, edit: boolean, copy: boolean, remove: boolean }} May
  */
 
 /**
@@ -18,8 +20,7 @@ import { hiddenWords, icon, make } from "./make.js";
 export class MenuSheet {
   dialog = make("dialog", { class: "menu-sheet", "aria-label": say("menu.title") });
   #trouble = make("p", { class: "menu-sheet__trouble", role: "alert" });
-  #usual;
-  #emojiMax;
+  #emojis;
   /** What is open now takes over what is asked for. @type {Acts | null} */
   #acts = null;
   /** Whether a finger came down since it opened: the one that opened it may still lie there. */
@@ -27,24 +28,29 @@ export class MenuSheet {
   /** What a small window stands at. @type {DOMRect | null} */
   #beside = null;
 
-  /** @param {string[]} usual emoji @param {number} emojiMax how long one may be, in UTF-16 @param {AbortSignal} signal */
-  constructor(usual, emojiMax, signal) {
-    this.#usual = usual;
-    this.#emojiMax = emojiMax;
+  /**
+   * @param {{ usual: string[], common: string[], max: number }} emojis at once, when one looks for another, and how long one
+   *   may be, in UTF-16
+   * @param {AbortSignal} signal
+   */
+  constructor(emojis, signal) {
+    this.#emojis = emojis;
     this.dialog.addEventListener("pointerdown", () => { this.#isTouched = true; }, { signal });
     this.dialog.addEventListener("click", (event) => this.#clicked(event), { capture: true, signal });
   }
 
   /**
-   * @param {{ acts: Acts, may: May, own: Set<string>, beside: DOMRect | null }} of
-   *   own: the emoji that the reader has put there already.  beside: what pressed it open, where a mouse did
+   * @param {{ acts: Acts, may: May, own: Set<string>, reacted: HTMLElement | null, beside: DOMRect | null }} of
+   *   own: the emoji that the reader has put there already.  reacted: who has put which there.
+   *   beside: what pressed it open, where a mouse did
    */
-  open({ acts, may, own, beside }) {
+  open({ acts, may, own, reacted, beside }) {
     this.#acts = acts;
     this.#isTouched = false;
     this.#beside = beside;
     this.#trouble.textContent = "";
-    this.dialog.replaceChildren(...(may.write ? [this.#emoji(own), this.#otherEmoji()] : []), this.#choices(may), this.#trouble);
+    const emoji = may.write ? [this.#emoji(own), this.#otherEmoji(own)] : [];
+    this.dialog.replaceChildren(...(reacted ? [reacted] : []), ...emoji, this.#choices(may), this.#trouble);
     this.dialog.showModal();
     this.#place();
   }
@@ -63,14 +69,7 @@ export class MenuSheet {
 
   /** @param {Set<string>} own */
   #emoji(own) {
-    const buttons = this.#usual.map((emoji) => {
-      const button = make("button", {
-        class: own.has(emoji) ? "usual__emoji usual__emoji--own" : "usual__emoji", type: "button", text: emoji,
-        "aria-pressed": own.has(emoji),
-      });
-      button.addEventListener("click", () => this.#acts?.react(emoji));
-      return button;
-    });
+    const buttons = this.#emojis.usual.map((emoji) => this.#emojiButton(emoji, own));
     const another = make("button", { class: "usual__emoji", type: "button", "aria-expanded": false }, [
       icon("smile"), hiddenWords(say("menu.other")),
     ]);
@@ -78,14 +77,26 @@ export class MenuSheet {
     return make("div", { class: "usual", role: "group", "aria-label": say("menu.react") }, [...buttons, another]);
   }
 
-  #otherEmoji() {
-    const field = make("input", {
-      class: "field__input", name: "emoji", maxlength: this.#emojiMax, required: "", autocomplete: "off",
-      "aria-label": say("menu.other"), placeholder: say("menu.other"),
+  /** @param {string} emoji @param {Set<string>} own */
+  #emojiButton(emoji, own) {
+    const button = make("button", {
+      class: own.has(emoji) ? "usual__emoji usual__emoji--own" : "usual__emoji", type: "button", text: emoji,
+      "aria-pressed": own.has(emoji),
     });
-    const form = make("form", { class: "menu-sheet__other", hidden: "" }, [
-      field, make("button", { class: "button", text: say("menu.react") }),
-    ]);
+    button.addEventListener("click", () => this.#acts?.react(emoji));
+    return button;
+  }
+
+  /** @param {Set<string>} own */
+  #otherEmoji(own) {
+    const grid = make("div", { class: "usual" }, this.#emojis.common.map((emoji) => this.#emojiButton(emoji, own)));
+    const field = make("input", {
+      class: "field__input", name: "emoji", maxlength: this.#emojis.max, required: "", autocomplete: "off",
+      "aria-label": say("menu.other"), "aria-describedby": HINT,
+    });
+    const hint = make("p", { class: "menu-sheet__hint", id: HINT, text: say("menu.other_hint") });
+    const line = make("div", { class: "menu-sheet__line" }, [field, make("button", { class: "button", text: say("menu.react") })]);
+    const form = make("form", { class: "menu-sheet__other", hidden: "" }, [grid, hint, line]);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#try(() => this.#acts?.other(field.value));
@@ -100,15 +111,15 @@ export class MenuSheet {
     form.hidden = !form.hidden;
     button.setAttribute("aria-expanded", String(!form.hidden));
     this.#place();
-    if (!form.hidden) form.querySelector("input")?.focus();
+    if (!form.hidden) form.querySelector("button")?.focus();
   }
 
   /** @param {May} may */
-  #choices({ write, edit, remove }) {
+  #choices({ write, edit, copy, remove }) {
     return make("div", { class: "menu-sheet__choices" }, [
       ...(write ? [choice("reply", say("menu.reply"), () => this.#acts?.reply())] : []),
       ...(edit ? [choice("pencil", say("menu.edit"), () => this.#acts?.edit())] : []),
-      choice("copy", say("menu.copy"), () => this.#acts?.copy()),
+      ...(copy ? [choice("copy", say("menu.copy"), () => this.#acts?.copy())] : []),
       ...(remove ? [choice("trash", say("menu.delete"), () => this.#askOnceMore())] : []),
     ]);
   }

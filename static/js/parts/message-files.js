@@ -2,6 +2,7 @@
 // The files of a message: what templates/messages/_files.html leaves to scripts, and the same before it is there.
 
 import { sizeText } from "../lib/bytes.js";
+import { shortName } from "../lib/file-names.js";
 import { page } from "../page.js";
 import { icon, make } from "./make.js";
 
@@ -9,7 +10,7 @@ import { icon, make } from "./make.js";
 
 /** Adds drawings, and sizes as the reader writes them. @param {HTMLElement} message */
 export function dressFiles(message) {
-  for (const sign of message.querySelectorAll(".file__sign:empty")) sign.append(icon("file"));
+  for (const sign of message.querySelectorAll(".file__sign:empty")) sign.append(icon(sign.closest(".sound") ? "save" : "file"));
   /** @type {NodeListOf<HTMLElement>} */
   const sizes = message.querySelectorAll(".file__size[data-bytes]");
   for (const size of sizes) size.textContent = sizeText(Number(size.dataset.bytes), page.locale);
@@ -45,7 +46,7 @@ function card({ name, byte_size }) {
   return make("span", { class: "file" }, [
     make("span", { class: "file__sign" }),
     make("span", { class: "file__words" }, [
-      make("span", { class: "file__name", text: name, dir: "auto" }), new Text(" "),
+      make("span", { class: "file__name", text: shortName(name), dir: "auto" }), new Text(" "),
       make("span", { class: "file__size", data: { bytes: byte_size } }),
     ]),
   ]);

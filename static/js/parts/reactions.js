@@ -19,6 +19,17 @@ export function ownReactions(message) {
   return new Set([...own].map((it) => it.dataset.emoji ?? ""));
 }
 
+/** Who reacted how: "❤️ Ben, Mina · 😂 Cleo"; null where nobody did. @param {Element} message */
+export function reactionLine(message) {
+  /** @type {NodeListOf<HTMLElement>} */
+  const chips = message.querySelectorAll(".reaction");
+  const said = [...chips].map(({ title, dataset: { emoji = "" } }) => (
+    make("span", { class: "reacted__one" }, [
+      make("span", { class: "emoji", text: emoji }), new Text(` ${title.replace(emoji, "").trim()}`),
+    ])));
+  return said.length ? make("p", { class: "reacted" }, said) : null;
+}
+
 /** @param {HTMLElement} link */
 function chip(link) {
   const { emoji = "", personIds = "" } = link.dataset;

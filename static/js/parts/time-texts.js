@@ -52,7 +52,7 @@ function refresh() {
 
 /** @param {Element} time @returns {TimeStyle} */
 function styleOf(time) {
-  if (time.closest(".action-card")) return "when";
+  if (time.closest(".action-card, .about-message__people")) return "when";
   if (time.closest(".message")) return "message";
   return time.closest(".day-divider") ? "day" : "brief";
 }
