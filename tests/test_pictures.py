@@ -183,12 +183,16 @@ def test_what_is_called_no_picture_is_bytes_to_save_and_tells_no_place_either(ho
     assert Image.open(BytesIO(served)).format == "JPEG"
 
 
-def test_a_picture_of_a_kind_that_we_cannot_draw_is_refused_for_it_tells_where_it_was_taken(
-    house: House,
+@pytest.mark.parametrize(
+    ("data", "kind"), [(corpus.HEIC, r"iPhone picture \(HEIC\)"), (corpus.HEIF, r"picture \(HEIF\)")]
+)
+def test_a_picture_of_a_kind_that_we_cannot_draw_is_refused_and_its_kind_is_named(
+    house: House, data: bytes, kind: str
 ) -> None:
+    """Phones write into these where they were taken."""
     for name in ("IMG_1.heic", "IMG_1.jpg", "IMG_1.bin"):
-        with pytest.raises(Invalid, match="where they were taken"):
-            share(house, "ben", house.home().id, name, corpus.HEIC)
+        with pytest.raises(Invalid, match=f"can't take this kind of {kind}.* screenshot of it"):
+            share(house, "ben", house.home().id, name, data)
 
 
 def workers(seen: list[dict[str, str]], is_done: threading.Event) -> None:

@@ -43,7 +43,8 @@ def _kind(group: Group, content_type: str, extensions: str, coder: str = "") -> 
 
 OPAQUE = Kind(Group.OPAQUE, OPAQUE_TYPE)
 # Phones write where a picture was taken into these, and we cannot draw them anew.
-LOCATED = Kind(Group.OPAQUE, OPAQUE_TYPE, coder="located")
+HEIC = Kind(Group.OPAQUE, OPAQUE_TYPE, coder="heic")  # As iPhones do, and some others.
+HEIF = Kind(Group.OPAQUE, OPAQUE_TYPE, coder="heif")
 
 JPEG = _kind(Group.PICTURE, "image/jpeg", "jpg jpeg jpe jfif", "JPEG")
 PNG = _kind(Group.PICTURE, "image/png", "png apng", "PNG")
@@ -71,7 +72,8 @@ _STARTS = (
 )
 _RIFF = {b"WEBP": WEBP, b"WAVE": WAV}
 _AVIF_BRANDS = {b"avif", b"avis"}
-_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis"}
+_HEIF_BRANDS = {b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
 _AUDIO_BRANDS = {b"M4A ", b"M4B "}
 _OLD_QUICKTIME = {b"moov", b"mdat", b"wide", b"pnot"}  # From before files said what they are.
 _PICTURES = (JPEG, PNG, GIF, WEBP, AVIF)
@@ -116,8 +118,10 @@ def _iso_kind(head: bytes) -> Kind:
     brands = [head[8:12], *(head[place : place + 4] for place in range(16, size - 3, 4))]
     if _AVIF_BRANDS & {*brands}:
         return AVIF
+    if _HEIC_BRANDS & {*brands}:
+        return HEIC
     if _HEIF_BRANDS & {*brands}:
-        return LOCATED
+        return HEIF
     if brands[0] == b"qt  ":
         return QUICKTIME
     return M4A if brands[0] in _AUDIO_BRANDS else MP4
