@@ -389,6 +389,22 @@ def test_a_lost_upload_can_be_tried_again(person: Windows) -> None:
     expect(ada.locator(".message .file__name")).to_have_text("a.txt")
 
 
+def test_pressing_send_leads_to_what_can_be_tried_again(person: Windows) -> None:
+    ada = enter(person("ada"), person.house.room("ada"))
+    full = {"ok": False, "error": "The house has hardly any room left."}
+    ada.route("**/uploads", lambda route: route.fulfill(status=507, json=full), times=1)
+    choose(ada, ("a.txt", "text/plain", b"again"))
+    expect(tiles(ada).get_by_role("alert")).to_have_text("The house has hardly any room left.")
+    ada.fill(TEXT, "Look")
+
+    press_send(ada)
+    expect(tiles(ada).get_by_role("button", name="Try again")).to_be_focused()
+    expect(ada.get_by_role("alert").filter(has_text="1 file can't be sent.")).to_be_visible()
+    ada.keyboard.press("Enter")
+    expect(tiles(ada)).to_have_attribute("data-state", "ready")
+    expect(ada.locator(".composer__trouble")).to_be_hidden()
+
+
 def test_a_file_chosen_without_a_network_waits_for_it_and_then_goes_by_itself(
     person: Windows, size: str
 ) -> None:

@@ -80,7 +80,7 @@ class MessageComposer extends HTMLElement {
   /** A placeholder is cut where the box ends, in the middle of a letter; the label says all of it. */
   #shortenPlaceholder() {
     const { placeholder } = this.#text;
-    const narrow = matchMedia("(width < 25em)");
+    const narrow = matchMedia("(max-width: 24.99em)");
     const show = () => { this.#text.placeholder = (narrow.matches && this.dataset.shortPlaceholder) || placeholder; };
     narrow.addEventListener("change", show, { signal: this.#leaving.signal });
     show();
