@@ -4,7 +4,8 @@ Every page carries them as JSON in `data-words`, and static/js/lib/words.js says
 `say("typing.one", { name })`, which fills in `{name}`. Keys, by what uses them:
 
 - message.*     one bubble: `deleted`, `edited`; how far one's own has come: `waiting`, `sent`, `read`,
-                `failed`; on a refused one `refused` (where the server gave no sentence), `retry`, `discard`
+                `failed`; on a refused one `refused` (where the server gave no sentence), `retry`, `discard`,
+                `take_back` (its words and files, to be changed)
 - messages.*    the conversation: `new` (the line above unread); for screen readers `announced` (the name of
                 the log), `announcement` {name} {text}, `arrived` {count}
 - history.*     loading upwards: `loading`, `failed`
@@ -19,8 +20,11 @@ Every page carries them as JSON in `data-words`, and static/js/lib/words.js says
 - card.*        what is asked with a message: `ack` (its button), `seen` and `waiting` {names}, `seen_and_waiting`
                 {seen} {waiting}; when it is over `not_seen` {names}, `seen_and_not` {seen} {waiting}; below buttons
                 `first_counts`; its end `until`, `over`, `nobody`; before a tap that is asked about `sure`, `cancel`
-- files.*       above the composer: `list` (its name), `remove` {name}; why one is not there: `too_many` {count},
-                `too_large` {size}, `too_big`, `empty`, `no_space`, `failed`; in lists, and read out, `count` {count}
+- files.*       above the composer: `list` (its name), `remove` {name}; how they stand, `sending`, `waiting`, `ready`
+                {count}, and on each that waits `waits`; why one is not there: `too_many` {count}, `too_large` {size},
+                `too_big`, `empty`, `no_space`, `failed`; why the message does not go, `refused` {count}; in lists, and
+                read out, `count` {count}; in a message that waits for them `under_way` {count}, and when they are not
+                on the device any more `gone`; before a page is left that alone has them `leave`
 - viewer.*      one picture of several, as large as the screen: `place` {number} {count}
 - typing.*      `one` {name}, `two` {first} {second}, `several`
 - password.*    at a password's field: `show` (a button), `caps_lock`
@@ -64,6 +68,7 @@ def words() -> dict[str, str | Plurals]:
         "message.refused": _("This message could not be sent."),
         "message.retry": _("Try again"),
         "message.discard": _("Delete"),
+        "message.take_back": _("Take back"),
         "messages.new": _("New messages"),
         "messages.announced": _("News in this conversation"),
         "messages.announcement": _("{name}: {text}"),
@@ -113,8 +118,21 @@ def words() -> dict[str, str | Plurals]:
         "files.empty": _("This file is empty."),
         "files.no_space": _("The house has hardly any room left for files. Tell whoever runs it."),
         "files.failed": _("This file didn't arrive."),
+        "files.waits": _("Waits for the network."),
+        "files.gone": _("One of the files is not here any more. Attach it once more."),
+        "files.refused": _plural(
+            "{count} file can't be sent. Take it out, then send.",
+            "{count} files can't be sent. Take them out, then send.",
+        ),
+        "files.leave": _("The files of your message are not sent yet, and would be lost. Leave anyway?"),
         "files.count": _plural("{count} file", "{count} files"),
         "viewer.place": _("{number} of {count}"),
+        "files.sending": _plural("{count} file is being prepared…", "{count} files are being prepared…"),
+        "files.waiting": _plural(
+            "{count} file, waits for the network", "{count} files, wait for the network"
+        ),
+        "files.ready": _plural("{count} file, ready to send", "{count} files, ready to send"),
+        "files.under_way": _plural("Sending {count} file…", "Sending {count} files…"),
         "typing.one": _("{name} is writing…"),
         "typing.two": _("{first} and {second} are writing…"),
         "typing.several": _("Several people are writing…"),

@@ -206,6 +206,7 @@ def wav() -> bytes:
 
 
 HEIC = box(b"ftyp", b"heic", bytes(4), b"mif1", b"heic") + box(b"meta", CANARY)
+HEIF = box(b"ftyp", b"mif1", bytes(4), b"mif1", b"unci") + box(b"meta", CANARY)
 
 # What claims to be something else. None of it may ever run anything in our origin.
 POLYGLOTS: dict[str, bytes] = {

@@ -184,19 +184,30 @@ def test_what_is_called_no_picture_is_bytes_to_save_and_tells_no_place_either(ho
     assert Image.open(BytesIO(served)).format == "JPEG"
 
 
-def test_a_picture_of_a_kind_that_we_cannot_draw_is_refused_for_it_tells_where_it_was_taken(
-    house: House,
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [(corpus.HEIC, r"iPhone picture \(HEIC\)"), (corpus.HEIF, "picture: it tells where it was taken")],
+)
+def test_a_picture_of_a_kind_that_we_cannot_draw_is_refused_and_its_kind_is_named(
+    house: House, data: bytes, kind: str
 ) -> None:
+    """Phones write into these where they were taken."""
+    for name in ("IMG_1.heic", "IMG_1.jpg", "IMG_1.bin"):
+        with pytest.raises(Invalid, match=f"can't take this kind of {kind}.* screenshot of it"):
+            share(house, "ben", house.home().id, name, data)
+
+
+def test_what_cameras_write_besides_jpeg_is_refused_for_it_tells_where_it_was_taken(house: House) -> None:
     exif = Image.Exif()
     exif[270] = corpus.CANARY.decode()
     tiff = BytesIO()
     Image.new("RGB", (8, 8)).save(tiff, "TIFF", exif=exif)
     heads = (b"MM\0*", b"II+\0", b"IIRO", b"IIU\0", b"FUJIFILMCCD-RAW", b"8BPS", b"\0\0\0\x0cJXL \r\n\x87\n")
     raw = corpus.box(b"ftyp", b"crx ", bytes(4), b"crx ")
-    for data in (corpus.HEIC, tiff.getvalue(), raw, *(head + bytes(100) for head in heads)):
-        for name in ("IMG_1.heic", "IMG_1.tiff", "IMG_1.jpg", "IMG_1.bin"):
+    for data in (tiff.getvalue(), raw, *(head + bytes(100) for head in heads)):
+        for name in ("IMG_1.tiff", "IMG_1.jpg", "IMG_1.bin"):
             assert kind_of(data) is LOCATED
-            with pytest.raises(Invalid, match="where they were taken"):
+            with pytest.raises(Invalid, match="where it was taken"):
                 share(house, "ben", house.home().id, name, data)
 
 

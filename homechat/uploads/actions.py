@@ -94,7 +94,8 @@ def claim_uploads(
     )
     found = {upload.id: upload for upload in db.session.scalars(waiting)}
     if len(found) < len(wanted):
-        raise Invalid(_("One of the files is not here any more. Attach it once more."))
+        why = _("One of the files is not here any more. Attach it once more.")
+        raise Invalid(why, fields={"upload_ids": why})
     for position, upload_id in enumerate(wanted):
         found[upload_id].message_id, found[upload_id].position = message_id, position
     db.session.flush()

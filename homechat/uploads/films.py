@@ -11,7 +11,7 @@ from homechat.errors import Invalid
 from homechat.uploads import iso_media, matroska
 from homechat.uploads.boxes import CannotCleanError
 from homechat.uploads.files import Workbench
-from homechat.uploads.kinds import LOCATED, Kind
+from homechat.uploads.kinds import HEIC, LOCATED, Kind
 
 
 def _refuse(file: IO[bytes]) -> None:
@@ -23,8 +23,20 @@ _CLEANERS = {"iso": iso_media.clean, "matroska": matroska.clean, "uncleaned": _r
 
 def clean(bench: Workbench, kind: Kind) -> None:
     """Blank everything in `bench.source` but pictures and sound, where it is a film. Raises Invalid where we cannot."""
+    if kind is HEIC:
+        raise Invalid(
+            _(
+                "HomeChat can't take this kind of iPhone picture (HEIC)."
+                " Choose it from Photos instead of Files, or take a screenshot of it."
+            )
+        )
     if kind is LOCATED:
-        raise Invalid(_("Pictures of this kind tell where they were taken. Save it as JPEG and share that."))
+        raise Invalid(
+            _(
+                "HomeChat can't take this kind of picture: it tells where it was taken."
+                " Save it as JPEG, or take a screenshot of it."
+            )
+        )
     cleaner = _CLEANERS.get(kind.coder)
     if cleaner is None:
         return

@@ -43,6 +43,7 @@ def _kind(group: Group, content_type: str, extensions: str, coder: str = "") -> 
 
 OPAQUE = Kind(Group.OPAQUE, OPAQUE_TYPE)
 # Phones and cameras write where a picture was taken into these, and we cannot draw them anew.
+HEIC = Kind(Group.OPAQUE, OPAQUE_TYPE, coder="heic")  # As iPhones do, and some others.
 LOCATED = Kind(Group.OPAQUE, OPAQUE_TYPE, coder="located")
 
 JPEG = _kind(Group.PICTURE, "image/jpeg", "jpg jpeg jpe jfif", "JPEG")
@@ -84,8 +85,9 @@ _STARTS = (
 )
 _RIFF = {b"WEBP": WEBP, b"WAVE": WAV}
 _AVIF_BRANDS = {b"avif", b"avis"}
-_HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"}
-_RAW_BRANDS = {b"crx "}
+_HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis"}
+# And that of Canon's CR3.
+_LOCATED_BRANDS = {b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1", b"crx "}
 _AUDIO_BRANDS = {b"M4A ", b"M4B "}
 _OLD_QUICKTIME = {b"moov", b"mdat", b"wide", b"pnot"}  # From before files said what they are.
 _PICTURES = (JPEG, PNG, GIF, WEBP, AVIF)
@@ -130,7 +132,9 @@ def _iso_kind(head: bytes) -> Kind:
     brands = [head[8:12], *(head[place : place + 4] for place in range(16, size - 3, 4))]
     if _AVIF_BRANDS & {*brands}:
         return AVIF
-    if (_HEIF_BRANDS | _RAW_BRANDS) & {*brands}:
+    if _HEIC_BRANDS & {*brands}:
+        return HEIC
+    if _LOCATED_BRANDS & {*brands}:
         return LOCATED
     if brands[0] == b"qt  ":
         return QUICKTIME

@@ -1,7 +1,7 @@
 // @ts-check
 // The one script of every page. It brings the elements to life; without it the pages work as plain pages.
 
-import { moveIn, me } from "./house.js";
+import { hasFilesOnlyHere, me, moveIn, say } from "./house.js";
 import "./elements/action-cards.js";
 import "./elements/connection-pill.js";
 import "./elements/copy-code.js";
@@ -20,6 +20,7 @@ import "./elements/theme-switch.js";
 import "./elements/typing-line.js";
 import { page } from "./page.js";
 import { makeRoomForKeyboard } from "./parts/keyboard.js";
+import { askBeforeLeaving } from "./parts/leaving.js";
 import { showPresence } from "./parts/presence.js";
 import { showRoomNews } from "./parts/room-header.js";
 import { keepWorker } from "./parts/service-worker.js";
@@ -33,6 +34,7 @@ if (me && !document.querySelector("locked-door")) {
   makeRoomForKeyboard();
   showPresence();
   showRoomNews();
+  askBeforeLeaving(window, { isAtRisk: hasFilesOnlyHere, question: say("files.leave") });
   moveIn();
 } else {
   showUnreadTotal(0);

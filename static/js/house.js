@@ -1,29 +1,35 @@
 // @ts-check
 // The one meeting point of transport and elements: what everybody on this page asks, hears and keeps.
 
+import { BlobStore } from "./lib/blob-store.js";
 import { newClientId } from "./lib/client-id.js";
 import { Emitter } from "./lib/emitter.js";
-import { Outbox } from "./lib/outbox.js";
+import { OutboxFiles } from "./lib/outbox-files.js";
+import { Outbox, missing } from "./lib/outbox.js";
 import { Shelf, browserStorage } from "./lib/shelf.js";
 import { Times } from "./lib/times.js";
-import { speaker } from "./lib/words.js";
-import { at, page } from "./page.js";
+import { Uploads } from "./lib/uploads.js";
+import { at, page, say } from "./page.js";
+import { sendFile } from "./parts/sending-file.js";
 import { Socket, followPage } from "./socket.js";
 import { Transport } from "./transport.js";
 
+export { say };
 export const { me } = page;
-export const say = speaker(page.words, page.locale);
 export const times = new Times(page.locale, page.timezone);
 export const shelf = new Shelf(browserStorage("localStorage"));
+export const uploads = new Uploads(sendFile);
+export const outboxFiles = new OutboxFiles({ store: new BlobStore(() => indexedDB), personId: me?.id ?? 0 });
 
 const socket = new Socket({ url: socketUrl(), plainWorks: () => transport.reachesHouse() });
 export const transport = new Transport({ socket, root: page.root, csrf: page.csrf, isWatched });
 
 /**
  * What elements tell each other: "outbox" when its entries changed, "posted" when the person wrote something
- * here, "message" with a payload, by whatever way it came, "answering" and "revising" when the person is about to.
+ * here, "message" with a payload, by whatever way it came, "answering" and "revising" when the person is about to;
+ * "moved" when more of a waiting message's files is there, "taken-back" when one is not to be sent after all.
  */
-const LOCAL = new Set(["outbox", "posted", "message", "answering", "revising"]);
+const LOCAL = new Set(["outbox", "posted", "message", "answering", "revising", "moved", "taken-back"]);
 const local = new Emitter();
 
 export const outbox = new Outbox({
@@ -38,9 +44,17 @@ export const outbox = new Outbox({
       room_id, body, client_id, ...(reply_to && { reply_to_id: reply_to.id }), ...(upload_ids && { upload_ids }),
     });
   },
+  bring: async ({ room_id }, { key }, progress) => {
+    const file = await outboxFiles.get(key);
+    return file ? uploads.bring(key, room_id, file, progress) : { why: say("files.gone"), isGone: true };
+  },
+  forget: (files) => { outboxFiles.forget(files.map(({ key }) => key)); },
+  moved: ({ room_id, client_id }, share) => local.emit("moved", { room_id, client_id, share }),
   delivered: (ack) => { if (ack.message) messageArrived(ack.message); },
   changed: () => local.emit("outbox"),
 });
+
+/** @typedef {import("./lib/outbox.js").OutboxFile & { file?: File }} OutgoingFile   with its bytes, where they are at hand */
 
 /**
  * The room that is open on this page, and whether its reader has its newest messages before their eyes.
@@ -69,12 +83,30 @@ export function mention(event, data) {
 /**
  * Keeps a message, shows it as waiting, and sends it as soon as that is possible.
  * @param {number} roomId @param {string} body
- * @param {import("./lib/outbox.js").Besides} [besides] what it answers, and files
+ * @param {{ replyTo?: import("./lib/outbox.js").Quoted | null, files?: OutgoingFile[] }} [besides] what it answers, and files
  */
-export function post(roomId, body, besides = {}) {
-  outbox.add(roomId, body, besides);
+export function post(roomId, body, { replyTo, files = [] } = {}) {
+  // What the house has already need not be written to a phone's memory.
+  for (const { key, id, file } of files) if (file) outboxFiles.keep(key, file, { outlives: !id });
+  outbox.add(roomId, body, { replyTo, files: files.map(({ file, ...known }) => known) });
   local.emit("posted", { room_id: roomId });
   outbox.flush();
+}
+
+/** What waits is not to be sent after all; its words and files are offered to be changed. @param {string} clientId */
+export async function takeBack(clientId) {
+  const found = outbox.find(clientId)?.files ?? [];
+  const bytes = await Promise.all(found.map(({ key }) => outboxFiles.get(key)));
+  const entry = outbox.find(clientId);
+  if (!entry) return; // It has just gone.
+  outbox.remove(clientId);
+  const files = (entry.files ?? []).map((file, index) => ({ ...file, file: bytes[index] }));
+  local.emit("taken-back", { room_id: entry.room_id, entry, files });
+}
+
+/** Whether leaving this page would lose files of messages that wait: the browser does not keep them. */
+export function hasFilesOnlyHere() {
+  return outbox.entries().some((entry) => missing(entry).some(({ key }) => outboxFiles.isOnlyHere(key)));
 }
 
 /**
@@ -95,14 +127,18 @@ export function answer(roomId, quoted) {
   local.emit("answering", { room_id: roomId, quoted });
 }
 
-/** The person is about to edit a message of theirs. @param {number} roomId @param {{ id: number, body: string }} message */
-export function revise(roomId, message) {
-  local.emit("revising", { room_id: roomId, message });
+/**
+ * The person is about to edit a message of theirs.
+ * @param {number} roomId @param {Promise<{ id: number, body: string } | null>} written what it says, which has to be
+ *   fetched; null when that failed
+ */
+export function revise(roomId, written) {
+  local.emit("revising", { room_id: roomId, written });
 }
 
 /**
  * Listens until `signal` aborts: to server events, to "state" and "sync" of the transport, and to "outbox",
- * "posted", "message", "answering" and "revising" of this page.
+ * "posted", "message", "answering", "revising", "moved" and "taken-back" of this page.
  * @param {string} event @param {(data: any) => void} fn @param {AbortSignal} signal
  */
 export function listen(event, fn, signal) {
@@ -133,6 +169,7 @@ export function moveIn() {
   window.addEventListener("storage", ({ key }) => { if (outbox.owns(key)) local.emit("outbox"); });
   document.addEventListener("visibilitychange", () => { if (isWatched()) transport.sync(); });
   window.addEventListener("pageshow", ({ persisted }) => { if (persisted) transport.sync(); });
+  outboxFiles.forgetAllBut(() => outbox.entries().flatMap(({ files = [] }) => files.map(({ key }) => key)));
   followPage(socket, window);
   socket.open();
 }

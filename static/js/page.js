@@ -1,6 +1,8 @@
 // @ts-check
 // What the server wrote on <body> for us, read once.
 
+import { speaker } from "./lib/words.js";
+
 const { dataset } = document.body;
 
 /**
@@ -20,6 +22,8 @@ export const page = {
   /** @type {Record<string, import("./lib/words.js").Words>} */
   words: json(dataset.words, {}),
 };
+
+export const say = speaker(page.words, page.locale);
 
 /** A path of this house as a URL path. @param {string} path beginning with a slash */
 export function at(path) {

@@ -30,7 +30,7 @@ from tests.browser.conversation import (
 from tests.browser.every_page import found_by_axe
 from tests.browser.history import Line, write_history
 from tests.browser.windows import Windows, windows_of
-from tests.browser.wire import impossible
+from tests.browser.wire import Wire, impossible
 from tests.devices import MakeDevice, devices
 from tests.server_process import ServerProcess
 from tests.sharing import send as send_files
@@ -182,6 +182,37 @@ def test_an_edit_that_fails_says_why_and_keeps_the_words(person: Windows, size: 
     menu = open_menu(ada, message(ada, "nearly a day old"))
     expect(menu.get_by_role("button", name="Delete")).to_be_visible()
     expect(menu.get_by_role("button", name="Edit")).to_have_count(0)
+
+
+def test_nothing_can_be_written_until_the_words_to_edit_are_here(person: Windows) -> None:
+    room = person.house.room("ada")
+    person.house.say("ada", room, "mine")
+    wire = Wire(ada := person("ada"))
+    wire.enter(room)
+    expect(ada.locator("message-list.is-ready")).to_be_attached()
+    ada.fill(TEXT, "what I had begun")
+    wire.hold()
+
+    choose(ada, message(ada, "mine"), "Edit")
+    expect(ada.locator(TEXT)).to_have_attribute("aria-busy", "true")
+    expect(ada.get_by_text("Editing your message")).to_be_visible()
+    ada.keyboard.type("typed too early")
+    ada.keyboard.press("Enter")
+    wire.release()
+    expect(ada.locator(TEXT)).to_have_value("mine")
+    ada.keyboard.type(", edited")
+    expect(ada.locator(TEXT)).to_have_value("mine, edited")
+
+    wire.hold()
+    ada.press(TEXT, "Escape")
+    choose(ada, message(ada, "mine"), "Edit")
+    ada.press(TEXT, "Escape")
+    wire.release()
+    expect(ada.get_by_text("Editing your message")).to_be_hidden()
+    expect(ada.locator(TEXT)).to_have_value("what I had begun")
+    ada.locator(TEXT).press_sequentially(" goes on")
+    expect(ada.locator(TEXT)).to_have_value("what I had begun goes on")
+    expect(ada.locator(".messages > .message")).to_have_count(1)
 
 
 # Answering

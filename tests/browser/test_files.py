@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+import sqlalchemy as sa
+from playwright.sync_api import Browser, Dialog, Locator, Page, Route, expect
 from playwright.sync_api import Error as PlaywrightError
 
 from homechat.errors import Invalid
+from homechat.messages.models import Message
 from tests import corpus
 from tests.browser.conversation import (
     TEXT,
+    delivery,
     enter,
     expect_message,
     from_bottom,
@@ -174,10 +177,13 @@ def test_a_refused_file_says_why_and_nothing_else_is_lost(person: Windows, size:
     expect(empty.get_by_role("alert")).to_have_text("This file is empty.")
 
     press_send(ada)
+    expect(ada.get_by_role("alert").filter(has_text="2 files can't be sent.")).to_be_visible()
+    expect(ada.locator(TEXT)).to_be_focused()
     expect(ada.locator(".message")).to_have_count(0)
     expect(ada.locator(TEXT)).to_have_value("Both of them")
     ada.get_by_role("button", name="Remove broken.png").click()
     ada.get_by_role("button", name="Remove empty.txt").click()
+    expect(ada.locator(".composer__trouble")).to_be_hidden()
     press_send(ada)
 
     expect(expect_message(ada, "Both of them").locator(".file__name")).to_have_text("good.txt")
@@ -197,23 +203,178 @@ def test_too_large_and_too_many_are_told_before_anything_travels(person: Windows
     assert sent == []
 
 
-def test_pressing_send_while_a_file_is_on_its_way_sends_it_when_it_has_arrived(
+def held_uploads(page: Page) -> list[Route]:
+    """Keep back every file that a page sends from now on."""
+    held: list[Route] = []
+    page.route("**/uploads", lambda route: held.append(route))
+    return held
+
+
+def pending(page: Page, text: str) -> Locator:
+    return page.locator(".message--pending").filter(has_text=text)
+
+
+def sent(person: Windows, room: int) -> list[str]:
+    """Return what the server has of a room, each message with the number of its files."""
+    with person.house.rows() as session:
+        query = sa.select(Message).where(Message.room_id == room).order_by(Message.seq)
+        return [f"{it.body} + {(it.payload or {}).get('files', 0)}" for it in session.scalars(query)]
+
+
+def test_a_message_is_there_as_soon_as_send_is_pressed_and_what_is_typed_then_is_another(
     person: Windows, size: str
 ) -> None:
     room = person.house.room("ada")
     ada = enter(person("ada", size=size), room)
-    held: list[Route] = []
-    ada.route("**/uploads", lambda route: held.append(route))
+    held = held_uploads(ada)
     ada.fill(TEXT, "Patience")
-    choose(ada, ("a.txt", "text/plain", b"slow"))
-    wait_until(ada, lambda: bool(held))
+    choose(ada, ("otter.jpg", "image/jpeg", OTTER), ("a.txt", "text/plain", b"slow"))
+    wait_until(ada, lambda: len(held) == 2)
 
     press_send(ada)
-    expect(ada.locator("message-composer")).to_have_attribute("data-waiting", "")
-    expect(ada.locator(".message")).to_have_count(0)
-    held[0].continue_()
+    waiting = pending(ada, "Patience")
+    expect(waiting.get_by_role("status")).to_have_text("Sending 2 files…")
+    expect(waiting.get_by_role("progressbar")).to_be_visible()
+    picture = waiting.get_by_role("img", name="otter.jpg")
+    wait_until(ada, lambda: picture.evaluate("it => it.naturalWidth") == 1200)
+    expect(delivery(waiting)).to_have_attribute("data-delivery", "waiting")
+    expect(tiles(ada)).to_have_count(0)
+    ada.locator(TEXT).press_sequentially("Something else")
+    for route in held:
+        route.continue_()
 
     expect(expect_message(ada, "Patience").locator(".file__name")).to_have_text("a.txt")
+    expect(ada.locator(TEXT)).to_have_value("Something else")
+    assert sent(person, room) == ["Patience + 2"]
+    assert len(held) == 2  # Each has travelled once.
+
+
+@pytest.mark.parametrize("leaves_to", ["/", ""])
+def test_a_message_with_a_file_goes_though_its_page_is_left_in_between(
+    person: Windows, size: str, leaves_to: str
+) -> None:
+    room = person.house.room("ada", "ben")
+    ada, ben = enter(person("ada", size=size), room), enter(person("ben"), room)
+    held = held_uploads(ada)
+    ada.fill(TEXT, "From the train")
+    choose(ada, ("otter.jpg", "image/jpeg", OTTER))
+    wait_until(ada, lambda: bool(held))
+    press_send(ada)
+    expect(pending(ada, "From the train")).to_be_visible()
+    wait_until(ada, lambda: kept_files(ada) == 1)
+
+    if leaves_to:
+        ada.goto(leaves_to)
+    else:
+        ada.reload()
+    wait_until(ada, lambda: len(held) == 2)
+    if not leaves_to:
+        picture = pending(ada, "From the train").get_by_role("img", name="otter.jpg")
+        wait_until(ada, lambda: picture.evaluate("it => it.naturalWidth") == 1200)
+    held[1].continue_()
+
+    expect(expect_message(ben, "From the train").get_by_role("img", name="otter.jpg")).to_be_visible()
+    wait_until(ada, lambda: kept_files(ada) == 0)
+    assert sent(person, room) == ["From the train + 1"]
+    enter(ada, room)
+    expect(ada.locator(TEXT)).to_have_value("")
+
+
+def kept_files(page: Page) -> int:
+    """Return how many files the browser keeps for messages that wait."""
+    count: int = page.evaluate(
+        """() => new Promise((done, fail) => {
+          const asked = indexedDB.open("homechat", 1);
+          asked.onerror = fail;
+          asked.onupgradeneeded = () => asked.result.createObjectStore("files");
+          asked.onsuccess = () => {
+            const count = asked.result.transaction("files").objectStore("files").count();
+            count.onsuccess = () => { asked.result.close(); done(count.result); };
+          };
+        })"""
+    )
+    return count
+
+
+def test_where_the_browser_keeps_no_files_it_is_asked_before_they_are_lost(person: Windows) -> None:
+    room = person.house.room("ada")
+    ada = person("ada", size="phone")
+    ada.add_init_script("IDBFactory.prototype.open = () => { throw new Error('private'); }")
+    enter(ada, room)
+    held = held_uploads(ada)
+    questions: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        questions.append(f"{dialog.type}: {dialog.message}")
+        dialog.dismiss()
+
+    ada.on("dialog", stay)
+    ada.fill(TEXT, "Only here")
+    choose(ada, ("a.txt", "text/plain", b"slow"))
+    press_send(ada)
+    expect(pending(ada, "Only here")).to_be_visible()
+
+    ada.locator(".conversation a[href='/']").first.click()
+    wait_until(ada, lambda: len(questions) == 1)
+    ada.evaluate("() => { setTimeout(() => location.reload()); }")
+    wait_until(ada, lambda: len(questions) == 2)
+    assert questions[0] == (
+        "confirm: The files of your message are not sent yet, and would be lost. Leave anyway?"
+    )
+    assert questions[1].startswith("beforeunload")
+    expect(pending(ada, "Only here")).to_be_visible()
+    held[0].continue_()
+
+    expect_message(ada, "Only here")
+    ada.locator(".conversation a[href='/']").first.click()
+    expect(ada).to_have_url(re.compile(r"/$"))
+    assert len(questions) == 2
+
+
+def test_a_message_is_taken_back_with_its_words_and_files_while_they_travel(
+    person: Windows, size: str
+) -> None:
+    room = person.house.room("ada")
+    ada = enter(person("ada", size=size), room)
+    held = held_uploads(ada)
+    ada.fill(TEXT, "Wrong picture")
+    choose(ada, ("wrong.txt", "text/plain", b"wrong"), ("right.txt", "text/plain", b"right"))
+    wait_until(ada, lambda: len(held) == 2)
+    press_send(ada)
+
+    pending(ada, "Wrong picture").get_by_role("button", name="Take back").click()
+    expect(ada.locator(".message")).to_have_count(0)
+    expect(ada.locator(TEXT)).to_have_value("Wrong picture")
+    ada.get_by_role("button", name="Remove wrong.txt").click()
+    held[1].continue_()
+    expect(tiles(ada)).to_have_attribute("data-state", "ready")
+    assert sent(person, room) == []
+    press_send(ada)
+
+    expect(expect_message(ada, "Wrong picture").locator(".file__name")).to_have_text("right.txt")
+    assert sent(person, room) == ["Wrong picture + 1"]
+    assert len(held) == 2
+
+
+def test_a_file_that_is_refused_after_send_leaves_words_and_files_to_mend(person: Windows) -> None:
+    room = person.house.room("ada")
+    ada = enter(person("ada"), room)
+    held = held_uploads(ada)
+    ada.fill(TEXT, "Look")
+    choose(ada, ("IMG_1.heic", "image/heic", corpus.HEIC), ("a.txt", "text/plain", b"fine"))
+    wait_until(ada, lambda: len(held) == 2)
+    press_send(ada)
+    for route in held:
+        route.continue_()
+
+    failed = ada.locator(".message--failed")
+    expect(failed.get_by_role("alert")).to_contain_text("IMG_1.heic: HomeChat can't take this kind of iPhone")
+    failed.get_by_role("button", name="Take back").click()
+    expect(tiles(ada)).to_have_count(2)
+    ada.get_by_role("button", name="Remove IMG_1.heic").click()
+    press_send(ada)
+
+    expect(expect_message(ada, "Look").locator(".file__name")).to_have_text("a.txt")
 
 
 def test_a_lost_upload_can_be_tried_again(person: Windows) -> None:
@@ -228,6 +389,79 @@ def test_a_lost_upload_can_be_tried_again(person: Windows) -> None:
     press_send(ada)
 
     expect(ada.locator(".message .file__name")).to_have_text("a.txt")
+
+
+def test_pressing_send_leads_to_what_can_be_tried_again(person: Windows) -> None:
+    ada = enter(person("ada"), person.house.room("ada"))
+    full = {"ok": False, "error": "The house has hardly any room left."}
+    ada.route("**/uploads", lambda route: route.fulfill(status=507, json=full), times=1)
+    choose(ada, ("a.txt", "text/plain", b"again"))
+    expect(tiles(ada).get_by_role("alert")).to_have_text("The house has hardly any room left.")
+    ada.fill(TEXT, "Look")
+
+    press_send(ada)
+    expect(tiles(ada).get_by_role("button", name="Try again")).to_be_focused()
+    expect(ada.get_by_role("alert").filter(has_text="1 file can't be sent.")).to_be_visible()
+    ada.keyboard.press("Enter")
+    expect(tiles(ada)).to_have_attribute("data-state", "ready")
+    expect(ada.locator(".composer__trouble")).to_be_hidden()
+
+
+def test_a_file_chosen_without_a_network_waits_for_it_and_then_goes_by_itself(
+    person: Windows, size: str
+) -> None:
+    room = person.house.room("ada")
+    ada = enter(person("ada", size=size), room)
+    ada.context.set_offline(True)
+    choose(ada, ("a.txt", "text/plain", b"later"))
+    expect(tiles(ada)).to_have_attribute("data-state", "waiting")
+    expect(tiles(ada)).to_contain_text("Waits for the network.")
+    expect(ada.get_by_role("status").filter(has_text="1 file, waits for the network")).to_be_visible()
+
+    ada.context.set_offline(False)
+    expect(tiles(ada)).to_have_attribute("data-state", "ready")
+    expect(ada.get_by_role("status").filter(has_text="1 file, ready to send")).to_be_visible()
+    ada.context.set_offline(True)
+    choose(ada, ("b.txt", "text/plain", b"even later"))
+    ada.fill(TEXT, "From the cellar")
+    press_send(ada)
+    expect(pending(ada, "From the cellar")).to_be_visible()
+    ada.context.set_offline(False)
+
+    expect(expect_message(ada, "From the cellar").locator(".file")).to_have_count(2)
+
+
+def test_a_message_that_is_edited_takes_no_files(person: Windows, size: str) -> None:
+    room = person.house.room("ada")
+    person.house.say("ada", room, "as it is")
+    ada = enter(person("ada", size=size), room)
+    choose(ada, ("a.txt", "text/plain", b"for the next one"))
+    expect(tiles(ada)).to_have_attribute("data-state", "ready")
+    ada.locator(".message__more").evaluate("it => it.click()")
+    ada.get_by_role("button", name="Edit").click()
+    expect(ada.locator(TEXT)).to_have_value("as it is")
+
+    expect(ada.locator(".composer__attach")).to_be_hidden()
+    expect(tiles(ada)).to_be_hidden()
+    assert offer(ada, TEXT, "paste", "shot.png", TALL)
+    assert offer(ada, ".message-list__scroller", "drop", "drop.png", TALL)
+    ada.press(TEXT, "Escape")
+
+    expect(ada.locator(".composer__attach")).to_be_visible()
+    expect(tiles(ada)).to_have_count(1)
+    expect(tiles(ada)).to_be_visible()
+
+
+def test_choosing_a_file_opens_no_keyboard_on_glass(person: Windows, size: str) -> None:
+    ada = enter(person("ada", size=size), person.house.room("ada"))
+    choose(ada, ("a.txt", "text/plain", b"a"))
+    expect(tiles(ada)).to_have_count(1)
+    if has_keyboard(ada):
+        expect(ada.locator(TEXT)).to_be_focused()
+        assert ada.locator(TEXT).get_attribute("placeholder", timeout=0).startswith("Write to ")  # type: ignore[union-attr]
+    else:
+        expect(ada.locator(TEXT)).not_to_be_focused()
+        expect(ada.locator(TEXT)).to_have_attribute("placeholder", "Message")
 
 
 def test_pictures_open_large_one_after_the_other_and_close(person: Windows, size: str) -> None:

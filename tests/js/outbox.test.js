@@ -253,3 +253,150 @@ test("an answer waits with what it answers, and goes out without it when that is
   assert.deepEqual(sent, [3, null]);
   assert.deepEqual(bodies(outbox), []);
 });
+
+const film = { key: "f", name: "film.webm", content_type: "video/webm", byte_size: 100, width: null, height: null };
+const letter = { ...film, key: "l", name: "letter.txt", byte_size: 300 };
+const sentAs = (id) => ({ file: { id, name: `${id}.bin`, url: `/${id}` } });
+
+/** A house whose files arrive as told. */
+function houseWithFiles(...answers) {
+  const world = house();
+  Object.assign(world, { brought: [], forgotten: [], shares: [], sent: [] });
+  const more = {
+    bring: async (entry, { key }, progress) => {
+      world.brought.push(key);
+      progress(0.5);
+      return answers.shift() ?? sentAs(`id-of-${key}`);
+    },
+    forget: (files) => world.forgotten.push(...files.map(({ key }) => key)),
+    moved: (_entry, share) => world.shares.push(share),
+  };
+  const tab = world.tab;
+  world.tab = (name, besides = {}) => tab(name, { ...more, ...besides });
+  return world;
+}
+
+test("a message goes when its files are there, and what is written since does not wait for it", async () => {
+  let arrive;
+  const world = houseWithFiles(new Promise((done) => { arrive = () => done(sentAs("x")); }));
+  const outbox = world.tab("a");
+  outbox.add(7, "with a film", { files: [film] });
+  outbox.add(7, "words alone");
+  await outbox.flush();
+  assert.deepEqual(world.received, ["id-2"]);
+  arrive();
+  await settled();
+  assert.deepEqual(world.received, ["id-2", "id-1"]);
+  assert.deepEqual([bodies(outbox), world.forgotten], [[], ["f"]]);
+});
+
+test("how far the files of a message are is told as a share of all their bytes", async () => {
+  const world = houseWithFiles();
+  const outbox = world.tab("a");
+  outbox.add(7, "", { files: [film, letter, { ...letter, key: "there", id: "x" }] });
+  await outbox.flush();
+  await settled();
+  assert.deepEqual(world.shares, [350 / 700, 500 / 700]);
+  assert.deepEqual(world.brought, ["f", "l"]);
+});
+
+test("files without a line are brought again, in the next page too, each until it is there", async () => {
+  const world = houseWithFiles({ why: "No line.", passes: true }, sentAs("there"));
+  const outbox = world.tab("a");
+  outbox.add(7, "hello", { files: [film, letter] });
+  await outbox.flush();
+  await settled();
+  assert.deepEqual(world.received, []);
+  assert.deepEqual(outbox.entries().map(({ failed }) => failed), [null]);
+  const reloaded = world.tab("a");
+  await reloaded.flush();
+  await settled();
+  assert.deepEqual(world.brought, ["f", "l", "f"]);
+  assert.deepEqual(world.received, ["id-1"]);
+});
+
+test("a refused file fails its message with its name and the reason, and it can be tried again", async () => {
+  const world = houseWithFiles({ why: "Too large." });
+  const outbox = world.tab("a");
+  outbox.add(7, "hello", { files: [film] });
+  await outbox.flush();
+  await settled();
+  assert.deepEqual(outbox.entries().map(({ failed }) => failed), ["film.webm: Too large."]);
+  outbox.retry("id-1");
+  await outbox.flush();
+  await settled();
+  assert.deepEqual(world.received, ["id-1"]);
+});
+
+test("what is taken back while its file travels is not sent", async () => {
+  let arrive;
+  const world = houseWithFiles(new Promise((done) => { arrive = () => done(sentAs("x")); }));
+  const outbox = world.tab("a");
+  outbox.add(7, "hello", { files: [film] });
+  await outbox.flush();
+  outbox.remove("id-1");
+  arrive();
+  await settled();
+  assert.deepEqual([world.received, bodies(outbox), world.storage.length], [[], [], 0]);
+});
+
+test("files that the server has forgotten go once more, and only once", async () => {
+  const world = houseWithFiles();
+  const outbox = world.tab("a");
+  outbox.add(7, "hello", { files: [{ ...film, id: "forgotten", url: "/forgotten" }] });
+  const gone = no("invalid", { fields: { upload_ids: "Gone." } });
+  world.answer(gone, gone);
+  await outbox.flush();
+  await settled();
+  assert.deepEqual([world.brought, world.received], [["f"], ["id-1", "id-1"]]);
+  assert.deepEqual(outbox.entries().map(({ failed }) => failed), ["Refused: invalid."]);
+});
+
+test("a file whose bytes are in another tab is waited for, and given up after a day", async () => {
+  const gone = { why: "Gone.", isGone: true };
+  const world = houseWithFiles(gone, gone, gone);
+  world.tab("other").add(7, "theirs", { files: [film] });
+  const outbox = world.tab("a");
+  await outbox.flush();
+  await world.pass(5000);
+  assert.deepEqual([world.brought, outbox.entries()[0].failed], [["f"], null]);
+  world.now += 24 * 60 * 60 * 1000;
+  await outbox.flush();
+  await world.pass(5000);
+  assert.equal(outbox.entries()[0].failed, "film.webm: Gone.");
+
+  outbox.add(7, "mine", { files: [film] });
+  await outbox.flush();
+  await settled();
+  assert.equal(outbox.entries()[1].failed, "film.webm: Gone.");
+});
+
+test("what another tab left is brought and sent, but not while its files still move there", async () => {
+  const world = houseWithFiles(new Promise(() => {}));
+  const owner = world.tab("owner");
+  owner.add(7, "hello", { files: [film] });
+  await owner.flush();
+  const outbox = world.tab("a");
+  await outbox.flush();
+  await world.pass(5000);
+  assert.deepEqual([world.brought, world.received], [["f"], []]);
+  world.now += 15_000;
+  await outbox.flush();
+  await world.pass(5000);
+  assert.deepEqual([world.brought, world.received], [["f", "f"], ["id-1"]]);
+});
+
+test("a page that comes while the one before it still holds a message's files tries again", async () => {
+  const world = houseWithFiles();
+  let isHeld = true;
+  const locks = { request: async (_name, _options, use) => use(isHeld ? null : {}) };
+  const outbox = world.tab("a", { locks });
+  outbox.add(7, "hello", { files: [film] });
+  await outbox.flush();
+  await settled();
+  assert.deepEqual([world.brought, world.received], [[], []]);
+  isHeld = false;
+  await world.pass(5000);
+  await settled();
+  assert.deepEqual([world.brought, world.received], [["f"], ["id-1"]]);
+});

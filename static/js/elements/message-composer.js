@@ -25,13 +25,13 @@ class MessageComposer extends HTMLElement {
   /** @type {AbortController} */ #leaving;
   /** @type {Typing} */ #typing;
   /** @type {Attachments} */ #attachments;
-  /** They have pressed "send" while a file was still on its way. */
-  #goesWhenReady = false;
+  /** Why it does not go. */ #trouble = make("p", { class: "composer__trouble composer__error", role: "alert" });
   /** @type {any} */ #draftTimer;
   #drafts = new Drafts(shelf, me?.id ?? 0);
   /** @type {ComposerStrip} */ #strip;
   /** What the next message answers. @type {import("../lib/outbox.js").Quoted | null} */ #answering = null;
   /** The message that is being edited in place of a new one. @type {{ id: number, body: string } | null} */ #revising = null;
+  /** What it says has yet to come. @type {Promise<any> | null} */ #fetching = null;
   #isSaving = false;
 
   connectedCallback() {
@@ -58,20 +58,32 @@ class MessageComposer extends HTMLElement {
     this.#text.removeAttribute("maxlength");
     this.#form.noValidate = true;
     this.#form.autocomplete = "off";
-    this.#text.enterKeyHint = entersSend() ? "send" : "enter";
+    this.#text.enterKeyHint = hasKeyboard() ? "send" : "enter";
     this.#attachments = new Attachments(this.#form, {
       roomId: this.#roomId,
       maxBytes: Number(this.dataset.maxBytes) || Infinity,
       maxFiles: Number(this.dataset.maxFiles) || Infinity,
       changed: () => this.#filesChanged(),
+      signal: this.#leaving.signal,
     });
+    this.#form.before(this.#trouble);
     this.#counter = make("output", { class: "composer__counter", hidden: "" });
     this.#form.after(this.#counter);
     this.#strip = new ComposerStrip(this.#form, () => this.#leaveStrip());
+    this.#shortenPlaceholder();
     this.#text.value = this.#drafts.read(this.#roomId) || this.#text.defaultValue;
     // Should the form ever go out by itself, pressing twice still makes one message.
     const clientId = this.#form.elements.namedItem("client_id");
     if (clientId instanceof HTMLInputElement) clientId.value = newClientId();
+  }
+
+  /** A placeholder is cut where the box ends, in the middle of a letter; the label says all of it. */
+  #shortenPlaceholder() {
+    const { placeholder } = this.#text;
+    const narrow = matchMedia("(max-width: 24.99em)");
+    const show = () => { this.#text.placeholder = (narrow.matches && this.dataset.shortPlaceholder) || placeholder; };
+    narrow.addEventListener("change", show, { signal: this.#leaving.signal });
+    show();
   }
 
   /** @param {AbortSignal} signal */
@@ -82,7 +94,9 @@ class MessageComposer extends HTMLElement {
     this.#text.addEventListener("blur", () => this.#typing.stop(), { signal });
     const input = this.#form.querySelector("input[type=file]");
     if (input instanceof HTMLInputElement) input.addEventListener("change", () => this.#chosen(input), { signal });
-    takeOfferedFiles(this.closest(".conversation") ?? this, this.#text, { take: (files) => this.#take(files), signal });
+    takeOfferedFiles(this.closest(".conversation") ?? this, this.#text, {
+      mayTake: () => !this.#isEditing, take: (files) => this.#take(files), signal,
+    });
     window.addEventListener("pagehide", () => this.#keepDraft(), { signal });
     window.addEventListener("storage", ({ key }) => this.#draftChangedElsewhere(key), { signal });
     // A press on the button would take the focus, and with it the keyboard of a phone.
@@ -93,7 +107,8 @@ class MessageComposer extends HTMLElement {
       listen(event, (data) => { if (data.room_id === this.#roomId) fn(data); }, signal);
     };
     hear("answering", ({ quoted }) => this.#answer(quoted));
-    hear("revising", ({ message }) => this.#revise(message));
+    hear("revising", ({ written }) => this.#fetch(written));
+    hear("taken-back", ({ entry, files }) => this.#takeBack(entry, files));
     hear("message", (payload) => { if (payload.deleted) this.#isGone(payload.id); });
   }
 
@@ -104,7 +119,7 @@ class MessageComposer extends HTMLElement {
     if (event.isComposing || event.keyCode === 229) return;
     if (event.key === "Escape" && this.#strip.isShown) this.#leaveStrip();
     if (event.key !== "Enter") return;
-    const sends = entersSend() ? !event.shiftKey : event.ctrlKey || event.metaKey;
+    const sends = hasKeyboard() ? !event.shiftKey : event.ctrlKey || event.metaKey;
     if (!sends || event.altKey) return;
     event.preventDefault();
     this.#form.requestSubmit();
@@ -113,13 +128,14 @@ class MessageComposer extends HTMLElement {
   /** @param {SubmitEvent} event */
   #submitted(event) {
     const body = wellFormed(this.#text.value);
-    if (this.#revising) {
+    if (this.#isEditing) {
       event.preventDefault();
-      if (characterCount(body) <= this.#limit) this.#save(body, this.#revising);
+      if (this.#revising && characterCount(body) <= this.#limit) this.#save(body, this.#revising);
       return;
     }
-    if (this.#filesHoldIt()) {
+    if (this.#attachments.refusedCount) {
       event.preventDefault();
+      this.#tellOfRefused();
       return;
     }
     if ((body.trim() === "" && this.#attachments.isEmpty) || characterCount(body) > this.#limit) {
@@ -139,6 +155,17 @@ class MessageComposer extends HTMLElement {
     this.#text.focus();
   }
 
+  #tellOfRefused() {
+    this.#trouble.textContent = ""; // Or a second press would not be heard.
+    this.#countRefused();
+    if (!this.#attachments.showTrouble()) this.#text.focus();
+  }
+
+  #countRefused() {
+    const count = this.#attachments.refusedCount;
+    this.#trouble.textContent = count ? say("files.refused", { count }) : "";
+  }
+
   /** @param {import("../lib/outbox.js").Quoted} quoted */
   #answer(quoted) {
     this.#leaveStrip();
@@ -147,16 +174,39 @@ class MessageComposer extends HTMLElement {
     this.#text.focus();
   }
 
-  /** What was begun waits as a draft meanwhile. @param {{ id: number, body: string }} message */
-  #revise(message) {
+  /** A message is about to be edited; until its words are here, nothing can be written. @param {Promise<any>} written */
+  async #fetch(written) {
     this.#leaveStrip();
-    this.#keepDraft();
+    this.#keepDraft(); // What was begun waits meanwhile.
     this.#typing.stop();
-    this.#revising = message;
-    this.#write(message.body);
+    this.#setFetching(written);
+    this.#write("");
     this.#strip.show(say("composer.editing"), "");
     this.#text.focus();
+    const message = await written;
+    if (this.#fetching !== written) return;
+    if (message) this.#revise(message);
+    else this.#leaveStrip();
+  }
+
+  /** @param {{ id: number, body: string }} message */
+  #revise(message) {
+    this.#setFetching(null);
+    this.#revising = message;
+    this.#write(message.body);
+    this.#text.focus();
     this.#text.setSelectionRange(message.body.length, message.body.length);
+  }
+
+  /** @param {Promise<any> | null} written */
+  #setFetching(written) {
+    this.#fetching = written;
+    this.#text.readOnly = written !== null;
+    this.#text.setAttribute("aria-busy", String(written !== null));
+  }
+
+  get #isEditing() {
+    return this.#revising !== null || this.#fetching !== null;
   }
 
   /** @param {string} body @param {{ id: number, body: string }} message */
@@ -173,10 +223,11 @@ class MessageComposer extends HTMLElement {
 
   /** Back to what is written otherwise: to nobody's words in particular, or the draft. */
   #leaveStrip() {
-    const wasRevising = this.#revising !== null;
+    const wasEditing = this.#isEditing;
     this.#answering = this.#revising = null;
+    this.#setFetching(null);
     this.#strip.hide();
-    if (wasRevising) this.#write(this.#drafts.read(this.#roomId));
+    if (wasEditing) this.#write(this.#drafts.read(this.#roomId));
   }
 
   /** A message was deleted. What was typed about it stays. @param {number} id */
@@ -200,28 +251,30 @@ class MessageComposer extends HTMLElement {
   /** @param {Iterable<File>} files */
   #take(files) {
     this.#attachments.add(files);
+    if (hasKeyboard()) this.#text.focus();
+  }
+
+  /**
+   * A message that waited is not to be sent after all. What was written since stays, too.
+   * @param {import("../lib/outbox.js").Entry} entry @param {import("../house.js").OutgoingFile[]} files
+   */
+  #takeBack({ body, reply_to }, files) {
+    this.#leaveStrip();
+    if (reply_to) this.#answer(reply_to);
+    this.#attachments.restore(files);
+    this.#write([body, this.#text.value].filter(Boolean).join("\n"));
+    this.#keepDraft();
     this.#text.focus();
   }
 
-  /** Whether the message has to wait: for a file on its way, or for somebody to look at one that was refused. */
-  #filesHoldIt() {
-    this.#goesWhenReady = this.#attachments.isBusy;
-    if (this.#attachments.hasFailed) this.#attachments.showTrouble();
-    this.#changed();
-    return this.#goesWhenReady || this.#attachments.hasFailed;
-  }
-
   #filesChanged() {
-    if (this.#attachments.isBusy) return this.#changed();
-    const goes = this.#goesWhenReady && !this.#attachments.isEmpty && !this.#attachments.hasFailed;
-    this.#goesWhenReady = false;
+    if (this.#trouble.textContent) this.#countRefused();
     this.#changed();
-    if (goes) this.#form.requestSubmit();
   }
 
   #edited() {
     this.#changed();
-    if (this.#revising) return; // Nothing new is being written, and it is no draft.
+    if (this.#isEditing) return; // Nothing new is being written, and it is no draft.
     this.#typing.typed(this.#text.value);
     clearTimeout(this.#draftTimer);
     this.#draftTimer = setTimeout(() => this.#keepDraft(), DRAFT_PAUSE_MS);
@@ -229,7 +282,7 @@ class MessageComposer extends HTMLElement {
 
   #keepDraft() {
     clearTimeout(this.#draftTimer);
-    if (!this.#revising) this.#drafts.write(this.#roomId, this.#text.value);
+    if (!this.#isEditing) this.#drafts.write(this.#roomId, this.#text.value);
   }
 
   /**
@@ -237,7 +290,7 @@ class MessageComposer extends HTMLElement {
    * @param {string | null} key
    */
   #draftChangedElsewhere(key) {
-    if (key !== this.#drafts.key(this.#roomId) || document.hasFocus() || this.#revising) return;
+    if (key !== this.#drafts.key(this.#roomId) || document.hasFocus() || this.#isEditing) return;
     this.#text.value = this.#drafts.read(this.#roomId);
     this.#changed();
   }
@@ -245,8 +298,9 @@ class MessageComposer extends HTMLElement {
   #changed() {
     this.#grow();
     this.#count();
-    this.toggleAttribute("data-empty", this.#text.value.trim() === "" && this.#attachments.isEmpty);
-    this.toggleAttribute("data-waiting", this.#goesWhenReady);
+    const hasFiles = !this.#isEditing && !this.#attachments.isEmpty;
+    this.toggleAttribute("data-empty", this.#text.value.trim() === "" && !hasFiles);
+    this.toggleAttribute("data-editing", this.#isEditing);
   }
 
   #grow() {
@@ -269,8 +323,11 @@ class MessageComposer extends HTMLElement {
   }
 }
 
-/** Where there is a real keyboard, Enter sends; on glass it begins a line, as everywhere else there. */
-function entersSend() {
+/**
+ * Where there is a real keyboard, Enter sends; on glass it begins a line, as everywhere else there, and the focus brings
+ * up a keyboard that covers half of what one looks at.
+ */
+function hasKeyboard() {
   return matchMedia("(hover: hover) and (pointer: fine)").matches;
 }
 

@@ -90,6 +90,7 @@ class MessageList extends HTMLElement {
     };
     hear("message", (payload) => this.#arrived(payload));
     hear("posted", () => this.#ownPosted());
+    hear("moved", ({ client_id, share }) => this.#rows.showShare(client_id, share));
     hear("room:read", (read) => this.#heardRead(read));
     hear("room:left", () => goTo("/"));
     hear("member:joined", ({ person }) => this.#memberJoined(person));

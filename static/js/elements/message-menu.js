@@ -82,13 +82,18 @@ class MessageMenu extends HTMLElement {
   }
 
   /** What was typed is not in the page, only what came of it. @param {HTMLElement} message */
-  async #edit(message) {
+  #edit(message) {
+    revise(this.#roomId, this.#written(message));
+  }
+
+  /** @param {HTMLElement} message @returns {Promise<{ id: number, body: string } | null>} */
+  async #written(message) {
     const { id, seq } = message.dataset;
     const before = Number(seq) + 1;
     const found = await ask("message:history", { room_id: this.#roomId, before, limit: 1 }).catch(() => null);
     const written = found?.messages?.find((/** @type {any} */ it) => it.id === Number(id) && !it.deleted);
-    if (written) revise(this.#roomId, { id: written.id, body: written.body });
-    else this.#say(found?.error ?? say("change.unreachable"));
+    if (!written) this.#say(found?.error ?? say("change.unreachable"));
+    return written ?? null;
   }
 
   /** @param {HTMLElement} message */

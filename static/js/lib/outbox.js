@@ -5,13 +5,15 @@
 
 /**
  * @typedef {{ id: number, author_name: string, preview: string }} Quoted what a message answers
- * @typedef {{ replyTo?: Quoted | null, files?: import("../parts/sending-file.js").SentFile[] }} Besides
- *   what goes with the words of a message; of files those that the server has already
+ * @typedef {{ key: string, name: string, content_type: string, byte_size: number, width: number | null, height: number | null }
+ *   & Partial<import("./uploads.js").SentFile>} OutboxFile   without an id as long as the server does not have it
+ * @typedef {{ replyTo?: Quoted | null, files?: OutboxFile[] }} Besides what goes with the words of a message
  * @typedef {{
  *   client_id: string, room_id: number, body: string, at: number, tab: string, failed: string | null, reply_to?: Quoted,
- *   files?: import("../parts/sending-file.js").SentFile[],
+ *   files?: OutboxFile[], anew?: boolean, beat?: number,
  * }} Entry
- *   `failed`: the sentence with which the server refused it for good, or null while it waits
+ *   `failed`: the sentence with which the server refused it for good, or null while it waits.  `anew`: its files went
+ *   a second time, because the server had forgotten them.  `beat`: when its files were last seen moving
  * @typedef {{ ok: true, [more: string]: any }
  *   | { ok: false, code: string, error: string, retry_after?: number, fields?: Record<string, string> }} Ack
  * @typedef {{
@@ -20,17 +22,27 @@
  *   tab: string,
  *   send: (entry: Entry) => Promise<Ack>,
  *   newId: () => string,
+ *   bring?: (entry: Entry, file: OutboxFile, progress: (share: number) => void) => Promise<import("./uploads.js").UploadAnswer>,
+ *   forget?: (files: OutboxFile[]) => void,
+ *   moved?: (entry: Entry, share: number) => void,
  *   delivered?: (ack: any, entry: Entry) => void,
  *   changed?: () => void,
  *   locks?: Pick<LockManager, "request">,
  *   now?: () => number,
  *   later?: (fn: () => void, ms: number) => void,
  * }} OutboxOptions
+ *   bring: gets a file to the server, and is never rejected.  forget: files that nobody waits for any more.
+ *   moved: so much of a message's files is there, from 0 to 1
  */
 
 const FIRST_RETRY_MS = 1_000;
 const LAST_RETRY_MS = 30_000;
 const ADOPTION_MS = 5_000;
+const BEAT_MS = 3_000;
+/** Files that moved within this time are on their way from another page. */
+const ALIVE_MS = 15_000;
+/** After this time nobody will come who has the bytes of a file that are not here. */
+const GIVEN_UP_MS = 24 * 60 * 60 * 1000;
 
 /** Refusals that no repetition will change. All others are the house's trouble and pass. */
 const DEFINITE = new Set(["invalid", "forbidden", "not_found", "too_large", "conflict"]);
@@ -45,6 +57,10 @@ export class Outbox {
   #adopting = false;
   #pausedUntil = 0;
   #lastAt = 0;
+  /** @type {Set<string>} messages whose files are on their way from this page */
+  #bringing = new Set();
+  /** @type {Set<string>} messages of other tabs whose files this page has brought */
+  #adopted = new Set();
 
   /** @param {OutboxOptions} options */
   constructor(options) {
@@ -66,6 +82,11 @@ export class Outbox {
       .map((key) => this.#options.shelf.get(key))
       .filter((entry) => entry?.client_id && (roomId === undefined || entry.room_id === roomId))
       .sort((one, other) => one.at - other.at);
+  }
+
+  /** @param {string} clientId @returns {Entry | undefined} */
+  find(clientId) {
+    return this.#read(clientId);
   }
 
   /**
@@ -92,8 +113,10 @@ export class Outbox {
 
   /** The message is on the server, or the person gave it up. @param {string} clientId */
   remove(clientId) {
-    if (!this.#read(clientId)) return;
+    const entry = this.#read(clientId);
+    if (!entry) return;
     this.#options.shelf.remove(this.#prefix + clientId);
+    this.#options.forget?.(entry.files ?? []);
     this.#options.changed?.();
   }
 
@@ -105,7 +128,7 @@ export class Outbox {
     try {
       while (this.#flushAgain) {
         this.#flushAgain = false;
-        await this.#sendAll((entry) => entry.tab === this.#options.tab);
+        await this.#sendAll(({ tab, client_id }) => tab === this.#options.tab || this.#adopted.has(client_id));
       }
     } finally {
       this.#flushing = false;
@@ -115,7 +138,12 @@ export class Outbox {
 
   /** @param {(entry: Entry) => boolean} whose */
   async #sendAll(whose) {
-    for (const { client_id } of this.entries().filter((entry) => !entry.failed && whose(entry))) {
+    for (const entry of this.entries().filter((it) => !it.failed && whose(it))) {
+      const { client_id } = entry;
+      if (missing(entry).length) {
+        this.#bring(client_id); // Beside the rest: words need not wait for somebody's film.
+        continue;
+      }
       if (this.#now() < this.#pausedUntil) return;
       const waitMs = await this.#alone(client_id, () => this.#sendOne(client_id));
       if (waitMs > 0) {
@@ -144,6 +172,11 @@ export class Outbox {
       this.remove(clientId);
       return 0;
     }
+    if (ack.fields?.upload_ids && !entry.anew) {
+      this.#write({ ...entry, anew: true, files: entry.files?.map(({ id, url, thumbnail_url, ...file }) => file) });
+      this.#flushAgain = true;
+      return 0;
+    }
     if (DEFINITE.has(ack.code)) {
       // What it answers is gone: tried again, it goes out without.
       const { reply_to, ...alone } = entry;
@@ -153,6 +186,68 @@ export class Outbox {
     if (!ack.retry_after) return this.#troubleMs();
     this.#pausedUntil = this.#now() + ack.retry_after * 1000;
     return ack.retry_after * 1000;
+  }
+
+  /** Gets the files of a message to the server; then it can go. @param {string} clientId */
+  async #bring(clientId) {
+    if (this.#bringing.has(clientId)) return;
+    this.#bringing.add(clientId);
+    let waitMs = ADOPTION_MS; // Where another page is at it, which may just be ending.
+    await this.#alone(clientId, async () => (waitMs = await this.#bringAll(clientId)));
+    this.#bringing.delete(clientId);
+    const entry = this.#read(clientId);
+    if (entry && waitMs > 0) this.#flushLater(waitMs);
+    else if (entry && !entry.failed && !missing(entry).length) {
+      this.#adopted.add(clientId);
+      this.flush();
+    }
+  }
+
+  /**
+   * @param {string} clientId
+   * @returns {Promise<number>} milliseconds to wait before trying again, 0 when there is no more to do
+   */
+  async #bringAll(clientId) {
+    const entry = this.#read(clientId);
+    const { bring } = this.#options;
+    if (!entry || entry.failed || !bring) return 0;
+    /** @type {Map<string, number>} */
+    const shares = new Map();
+    const refusals = await Promise.all(missing(entry).map(async (file) => {
+      const answer = await bring(entry, file, (share) => this.#moved(clientId, shares.set(file.key, share)));
+      if (!("file" in answer)) return { ...answer, name: file.name };
+      this.#arrived(clientId, file.key, answer.file);
+      return null;
+    }));
+    const now = this.#read(clientId);
+    const trouble = refusals.find((it) => it && !it.passes) ?? refusals.find((it) => it);
+    if (!now || !trouble) {
+      this.#troubles = 0;
+      return 0;
+    }
+    if (trouble.passes) return this.#troubleMs();
+    const mayBeElsewhere = trouble.isGone && now.tab !== this.#options.tab && this.#now() - now.at < GIVEN_UP_MS;
+    if (!mayBeElsewhere) this.#write({ ...now, failed: `${trouble.name}: ${trouble.why}` });
+    return 0;
+  }
+
+  /** @param {string} clientId @param {string} key @param {import("./uploads.js").SentFile} sent */
+  #arrived(clientId, key, sent) {
+    const entry = this.#read(clientId);
+    if (!entry) return; // It was taken back.
+    this.#write({ ...entry, files: entry.files?.map((file) => (file.key === key ? { ...sent, key } : file)) });
+  }
+
+  /** @param {string} clientId @param {Map<string, number>} shares of its files that are on their way */
+  #moved(clientId, shares) {
+    const entry = this.#read(clientId);
+    if (!entry?.files) return;
+    if (!entry.beat || this.#now() - entry.beat > BEAT_MS) {
+      this.#options.shelf.set(this.#prefix + clientId, { ...entry, beat: this.#now() });
+    }
+    const total = entry.files.reduce((sum, file) => sum + file.byte_size, 0) || 1;
+    const there = entry.files.reduce((sum, { id, key, byte_size }) => sum + byte_size * (id ? 1 : shares.get(key) ?? 0), 0);
+    this.#options.moved?.(entry, there / total);
   }
 
   /**
@@ -184,7 +279,7 @@ export class Outbox {
     this.#adopting = true;
     this.#later(async () => {
       try {
-        await this.#sendAll((entry) => foreign.has(entry.client_id));
+        await this.#sendAll(({ client_id, beat }) => foreign.has(client_id) && !(beat && this.#now() - beat < ALIVE_MS));
       } finally {
         this.#adopting = false;
       }
@@ -215,4 +310,9 @@ export class Outbox {
   #later(fn, ms) {
     (this.#options.later ?? setTimeout)(fn, ms);
   }
+}
+
+/** What the server has yet to get of a message. @param {Entry} entry */
+export function missing({ files = [] }) {
+  return files.filter(({ id }) => !id);
 }

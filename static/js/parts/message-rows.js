@@ -3,7 +3,7 @@
 import { me } from "../house.js";
 import { marks } from "../lib/grouping.js";
 import { dress, rowOf, showDelivery, showMarks, takeAway, takeOver } from "./message-dress.js";
-import { pendingRow, showFate } from "./pending-bubble.js";
+import { pendingRow, showFate, showShare } from "./pending-bubble.js";
 import { quoteAgain } from "./quotes.js";
 
 /**
@@ -84,6 +84,12 @@ export class MessageRows {
     });
     known.forEach(takeAway);
     this.#mark(this.#timeline.entries.length - 1, this.#timeline.entries.length + this.#pending.length);
+  }
+
+  /** So much of the files of one that waits is there. @param {string} clientId @param {number} share from 0 to 1 */
+  showShare(clientId, share) {
+    const row = this.#pending.find(({ client_id }) => client_id === clientId);
+    if (row) showShare(row.element, share);
   }
 
   /** Moves the "new messages" line. @param {number | null} seq */

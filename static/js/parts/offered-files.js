@@ -4,20 +4,21 @@
 /**
  * @param {HTMLElement} place where they may be dropped
  * @param {HTMLElement} text where they may be pasted
- * @param {{ take: (files: Iterable<File>) => void, signal: AbortSignal }} options
+ * @param {{ mayTake: () => boolean, take: (files: Iterable<File>) => void, signal: AbortSignal }} options
  */
-export function takeOfferedFiles(place, text, { take, signal }) {
+export function takeOfferedFiles(place, text, { mayTake, take, signal }) {
   text.addEventListener("paste", (event) => {
     const { clipboardData } = event;
     // What was copied out of a document comes as a picture of itself, too; its words are meant.
     if (!clipboardData?.files.length || clipboardData.types.includes("text/plain")) return;
     event.preventDefault();
-    take(clipboardData.files);
+    if (mayTake()) take(clipboardData.files);
   }, { signal });
   place.addEventListener("dragover", (event) => {
     if (!holdsFiles(event)) return;
     event.preventDefault();
-    place.classList.add("is-offered-files");
+    if (mayTake()) place.classList.add("is-offered-files");
+    else if (event.dataTransfer) event.dataTransfer.dropEffect = "none";
   }, { signal });
   place.addEventListener("dragleave", (event) => {
     if (!(event.relatedTarget instanceof Node && place.contains(event.relatedTarget))) {
@@ -28,7 +29,7 @@ export function takeOfferedFiles(place, text, { take, signal }) {
     place.classList.remove("is-offered-files");
     if (!holdsFiles(event) || !event.dataTransfer) return;
     event.preventDefault();
-    take(event.dataTransfer.files);
+    if (mayTake()) take(event.dataTransfer.files);
   }, { signal });
 }
 

@@ -1,23 +1,15 @@
 // @ts-check
 // One file on its way to the house. XMLHttpRequest, for no other way tells how far an upload has come.
 
-import { say } from "../house.js";
-import { at, page } from "../page.js";
+import { at, page, say } from "../page.js";
 
-/**
- * A file as the house knows it.
- * @typedef {{
- *   id: string, name: string, content_type: string, byte_size: number, url: string, thumbnail_url: string | null,
- *   width: number | null, height: number | null,
- * }} SentFile
- */
-
-/** @typedef {{ why: string, isFinal: boolean }} Refusal for people; final: the same would be said again */
+/** The house itself has trouble, or wants to wait: the same may be taken in a moment. */
+const PASSING = new Set([401, 423, 429, 500, 502, 503, 504]);
 
 /**
  * @param {number} roomId @param {File} file
- * @param {{ progress: (share: number) => void, signal: AbortSignal }} options `progress`: from 0 to 1
- * @returns {Promise<{ file: SentFile } | Refusal>} what it is now, or why it is not there
+ * @param {{ progress: import("../lib/uploads.js").Progress, signal: AbortSignal }} options
+ * @returns {Promise<import("../lib/uploads.js").UploadAnswer>} what it is now, or why it is not there
  */
 export function sendFile(roomId, file, { progress, signal }) {
   const form = new FormData();
@@ -30,7 +22,7 @@ export function sendFile(roomId, file, { progress, signal }) {
     request.upload.addEventListener("progress", ({ loaded, total }) => progress(total ? loaded / total : 0));
     request.addEventListener("load", () => done(answerOf(request)));
     for (const name of ["error", "abort", "timeout"]) {
-      request.addEventListener(name, () => done({ why: say("files.failed"), isFinal: false }));
+      request.addEventListener(name, () => done({ why: say("files.failed"), passes: true }));
     }
     signal.addEventListener("abort", () => request.abort());
     request.send(form);
@@ -43,16 +35,16 @@ export function dropFile(id) {
   fetch(at(`/uploads/${encodeURIComponent(id)}/drop`), { method: "POST", headers, keepalive: true }).catch(() => {});
 }
 
-/** @param {XMLHttpRequest} request @returns {{ file: SentFile } | Refusal} */
+/** @param {XMLHttpRequest} request @returns {import("../lib/uploads.js").UploadAnswer} */
 function answerOf({ status, responseText }) {
   const isFinal = status === 413 || status === 422;
   try {
     const answer = JSON.parse(responseText);
     if (answer.ok && answer.file?.id) return { file: answer.file };
-    if (answer.error) return { why: answer.error, isFinal };
+    if (answer.error) return { why: answer.error, isFinal, passes: PASSING.has(status) };
   } catch {
     // A refusal from before the house itself, or a proxy's page.
   }
   if (status === 413) return { why: say("files.too_big"), isFinal };
-  return { why: say(status === 507 ? "files.no_space" : "files.failed"), isFinal };
+  return status === 507 ? { why: say("files.no_space") } : { why: say("files.failed"), passes: true };
 }
