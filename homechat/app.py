@@ -123,7 +123,8 @@ def _configure(app: Flask, settings: Settings) -> None:
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings),
         MAX_CONTENT_LENGTH=settings.request_bytes,
         MAX_FORM_MEMORY_SIZE=settings.request_bytes,
-        # Flask's own cookie holds nothing but the form token; who is signed in stands in the session's row.
+        # Flask's own cookie holds the form token, and for a moment what is shown once; who is signed in stands in the
+        # session's row.
         SESSION_COOKIE_NAME=f"{settings.session_cookie_name}-form",
         SESSION_COOKIE_SECURE=settings.is_secure_context,
         SESSION_COOKIE_HTTPONLY=True,

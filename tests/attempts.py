@@ -380,7 +380,7 @@ def start_direct(house: House, who: str = "ben") -> Attempt:
 
 def make_token(house: House, who: str = "ben") -> Attempt:
     form = {"name": "Lights", "scopes": "messages:read", "acts_as": "me", "reach": "all", "hours": 24}
-    return Attempt(who, "/me/tokens", form)
+    return Attempt(who, "/me/tokens/new", form)
 
 
 def rotate_token(house: House, who: str = "ben") -> Attempt:
@@ -435,7 +435,9 @@ def revoke_anybodys_token(house: House) -> Attempt:
 
 
 def make_bot(house: House) -> Attempt:
-    return Attempt("ada", "/admin/bots", {"name": "Lights", "callback_url": "https://hooks.example.org/x"})
+    return Attempt(
+        "ada", "/admin/bots/new", {"name": "Lights", "callback_url": "https://hooks.example.org/x"}
+    )
 
 
 def a_bot(house: House, owner: str = "ben") -> int:

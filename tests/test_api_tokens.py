@@ -27,6 +27,7 @@ from homechat.rooms.actions import create_room, start_direct
 from homechat.rooms.finding import find_room
 from homechat.rooms.queries import archived_rooms, may_create_room, public_rooms
 from homechat.security.policy import SCOPES, RoomKind, RoomRight, Scope
+from tests import secrets_used
 from tests.api_client import Program, new_token
 from tests.house import House
 
@@ -478,44 +479,74 @@ def test_signing_out_elsewhere_and_a_new_password_end_the_apps_and_leave_what_wa
 # the page
 
 
+def shown_token(page: str) -> str:
+    found = re.search(r'value="(hc_[^"]+)"', page)
+    assert found, "no token on this page"
+    secrets_used.remember(found[1])
+    return found[1]
+
+
 def test_the_page_shows_a_new_token_once(house: House) -> None:
     ben = house.client("ben")
     form = {"name": "Lights", "scopes": ["messages:write", "messages:read"], "hours": "0", "acts_as": "me"}
 
-    made = ben.post("/me/tokens", form, form_on="/me/tokens")
+    made = ben.post("/me/tokens/new", form, form_on="/me/tokens/new")
+    shown = ben.get(made.location)
 
-    found = re.search(r'value="(hc_[^"]+)"', made.text)
-    assert found
-    token = find(house, found[1])
+    token = find(house, shown_token(shown.text))
     assert token is not None
     assert (token.scopes, token.expires_at, token.room_ids) == ("messages:read messages:write", None, None)
-    later = ben.get("/me/tokens").text
-    assert "Lights" in later
-    assert "Read conversations, Write messages" in later
-    assert found[1].split("_", 2)[2] not in later
-    assert made.headers["Cache-Control"] == "no-store"
+    assert shown.headers["Cache-Control"] == "no-store"
+    again = ben.get(made.location).text
+    assert "Lights" in again
+    assert "Read conversations · Write messages" in again
+    assert "It was shown once. If you did not copy it, replace it below" in again
+    assert shown_token(shown.text).split("_", 2)[2] not in again
+    with house.rows() as session:
+        assert session.scalars(sa.select(ApiToken.name)).all() == ["Lights"]
+    assert "It was shown once." not in ben.get("/me/tokens").text
+
+
+def test_a_new_token_is_shown_to_the_sign_in_that_made_it_alone(house: House) -> None:
+    phone, tablet = house.client("ben"), house.client("ben")
+    made = phone.post("/me/tokens/new", {"name": "Lights", "scopes": ["messages:read"], "hours": "24"})
+    assert 'value="hc_' not in tablet.get(made.location).text
+    assert shown_token(phone.get(made.location).text)
+
+
+def test_the_page_says_in_a_few_words_that_a_token_may_do_everything(house: House) -> None:
+    new_token(house, "ben", *SCOPES[Role.MEMBER], called="All")
+    page = house.client("ben").get("/me/tokens").text
+    assert "All that your tokens can" in page
+    assert "Read conversations" not in page
+    new_token(house, "ben", *sorted(SCOPES[Role.MEMBER])[1:], called="Nearly all")
+    assert "See which rooms there are" in house.client("ben").get("/me/tokens").text
 
 
 def test_the_page_says_what_is_missing_and_keeps_what_was_typed(house: House) -> None:
-    page = house.client("ben").post("/me/tokens", {"name": "Lights", "reach": "rooms"}, form_on="/me/tokens")
+    page = house.client("ben").post("/me/tokens/new", {"name": "Lights", "reach": "rooms"})
 
     assert page.status_code == 422
     assert "one thing at least" in page.text
     assert 'value="Lights"' in page.text
+    assert page.text.count(" autofocus") == 1, "where one goes on"
+    assert re.search(r'<input [^>]*name="scopes"[^>]* autofocus>', page.text)
 
 
 def test_the_page_replaces_and_revokes(house: House) -> None:
     row, spelled = new_token(house, "ben")
     ben = house.client("ben")
 
-    replaced = ben.post(f"/me/tokens/{row.id}/rotate", {"overlap_hours": "0"})
-    found = re.search(r'value="(hc_[^"]+)"', replaced.text)
-    assert found
+    replaced = ben.post(f"/me/tokens/{row.id}/rotate", {"overlap_hours": "0"}).location
+    found = shown_token(ben.get(replaced).text)
+    assert "It was shown once." in ben.get(replaced).text
     assert find(house, spelled) is None
-    successor = find(house, found[1])
+    successor = find(house, found)
     assert successor is not None
-    assert ben.post(f"/me/tokens/{successor.id}/revoke").status_code == 302
-    assert find(house, found[1]) is None
+    assert "stops working at once" in ben.get("/me/tokens").text, "asked before"
+    revoked = ben.post(f"/me/tokens/{successor.id}/revoke").location
+    assert "Revoked. It opens nothing any more." in ben.get(revoked).text
+    assert find(house, found) is None
     assert ben.post(f"/me/tokens/{successor.id}/revoke").status_code == 404
 
 

@@ -271,7 +271,6 @@ def test_scripts_draw_with_nothing_but_what_is_looked_through_here() -> None:
     }
 
     assert handed_on == {
-        ("copy-link.js", "drawing"),
         ("menu-sheet.js", "drawing"),
         ("message-dress.js", "DRAWINGS[delivery]"),
         ("pending-bubble.js", "drawing"),

@@ -15,7 +15,8 @@ from homechat.messages.changes import delete_message
 from homechat.messages.emoji import COMMON, USUAL, is_one_emoji
 from homechat.messages.models import Message
 from homechat.messages.reactions import react
-from homechat.rooms.actions import archive_room, leave_room
+from homechat.rooms.actions import archive_room
+from homechat.rooms.membership import leave_room
 from homechat.rooms.models import Room
 from homechat.security.policy import RoomKind
 from tests.attempts import everything_in

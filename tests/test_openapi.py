@@ -123,6 +123,32 @@ def test_every_list_in_an_event_is_one_of_few() -> None:
     assert all(isinstance(found, Few) for found in lists)
 
 
+def test_every_field_says_what_it_means(described: Any) -> None:
+    shapes = described["components"]["schemas"]
+    fields = {
+        f"{name}.{field}": schema
+        for name, shape in shapes.items()
+        for field, schema in shape.get("properties", {}).items()
+    }
+    asked = {
+        f"{operation['operationId']}?{each['name']}": each
+        for operation in operations(described).values()
+        for each in operation["parameters"]
+        if each.get("in") == "query"
+    }
+    assert len(fields) > 200  # Guard.
+    assert len(asked) > 10  # Guard.
+    assert [
+        name for name, it in (fields | asked).items() if not (it.get("description") or is_object(it))
+    ] == []
+
+
+def is_object(schema: Any) -> bool:
+    """Whether it is a thing, or a list of them, that says of each of its own fields what they mean."""
+    inner = schema.get("items", schema)
+    return "$ref" in inner or any("$ref" in each for each in inner.get("anyOf", inner.get("allOf", [])))
+
+
 def test_examples_do_for_what_they_are_examples_of() -> None:
     for it in ENDPOINTS.values():
         if it.example is not None:
@@ -242,6 +268,13 @@ def test_people_read_of_every_endpoint_on_a_page(house: House) -> None:
     assert page.text.count("<pre") == len(ENDPOINTS)
     ids = re.findall(r'\bid="([^"]+)"', page.text)
     assert len(ids) == len(set(ids))
+
+
+def test_the_page_speaks_to_people(house: House) -> None:
+    page = house.client("ada").get("/api/docs").text
+    assert "<code>danger</code> (what can&#39;t be taken back)" in page
+    assert "`" not in page.partition("<main")[2]
+    assert not re.search(r"docs/\w+\.md", page), "nobody can open a file of ours there"
 
 
 def test_strangers_do_not_see_the_page(house: House) -> None:

@@ -7,7 +7,7 @@ that, and a slow hash would cost its time at every request.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 from flask_babel import gettext as _
@@ -223,6 +223,13 @@ def tokens_of(actor: Actor) -> list[ApiToken]:
 def apps_of(actor: Actor) -> list[ApiToken]:
     """Return where the actor is signed in without a browser, the newest first."""
     return _not_ended(_apps(actor.person_id))
+
+
+def last_uses(user_ids: Iterable[int]) -> dict[int, datetime]:
+    """Return when a token was last used that acts as one of these, by their ids; who is not among them never was."""
+    query = sa.select(ApiToken.user_id, sa.func.max(ApiToken.last_used_at)).group_by(ApiToken.user_id)
+    rows = db.session.execute(query.where(ApiToken.user_id.in_(list(user_ids))))
+    return {user_id: at for user_id, at in rows if at is not None}
 
 
 def all_tokens(actor: Actor) -> list[ApiToken]:

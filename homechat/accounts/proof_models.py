@@ -73,6 +73,7 @@ class Purpose(StrEnum):
     PASSKEY_SIGN_IN = "passkey_sign_in"
     PASSKEY_REGISTRATION = "passkey_registration"
     PASSKEY_PROOF = "passkey_proof"
+    SHOWN_ONCE = "shown_once"
 
 
 class Challenge(Base):

@@ -11,6 +11,7 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 from homechat import settings as household
+from homechat.accounts.api_tokens import last_uses
 from homechat.actor import Actor
 from homechat.admin.panel import Page, blueprint, page
 from homechat.bots import actions, delivery_log
@@ -26,6 +27,7 @@ from homechat.bots.models import (
     WebhookDelivery,
 )
 from homechat.bots.queries import bots_of, find_bot, holds, is_at_work
+from homechat.doors import shown_once
 from homechat.doors.forms import errors_of, form_number, form_text, query_number
 from homechat.doors.people import current_actor
 from homechat.errors import HomeChatError, Invalid, NotFound, StepUpNeeded
@@ -37,7 +39,11 @@ HOSTS = household.WEBHOOK_PRIVATE_HOSTS
 
 @dataclass(frozen=True)
 class DeliveryLine:
-    """One delivery. next_try_at: None unless it waits.  why: what went wrong, in words, or ""."""
+    """One delivery. next_try_at: None unless it waits.  why: what went wrong, in words, or "".
+
+    wants_listing: it may be that its host at home is not listed.
+    room_name: where it was said; "" where whoever looks may not see that.
+    """
 
     id: int
     bot_id: int
@@ -47,6 +53,8 @@ class DeliveryLine:
     next_try_at: datetime | None
     response_status: int | None
     why: str
+    wants_listing: bool
+    room_name: str
     created_at: datetime
 
 
@@ -55,6 +63,7 @@ class BotLine:
     """One bot. is_at_work: whether it takes calls and is told things; off also where its owner may have none now.
 
     is_mine: whether whoever looks may say where it is called, and with which secret.
+    last_heard_of_at: when it last wrote or, where it goes by a token, last used that; None: never.
     """
 
     id: int
@@ -68,17 +77,8 @@ class BotLine:
     is_mine: bool
     active: bool
     is_at_work: bool
-    last_received_at: datetime | None
+    last_heard_of_at: datetime | None
     last_delivery: DeliveryLine | None
-
-
-@dataclass(frozen=True)
-class NewSecret:
-    """What somebody copies now or never."""
-
-    name: str
-    secret: str
-    url: str
 
 
 @blueprint.get("/bots")
@@ -86,7 +86,12 @@ def bots() -> Page:
     return _bots_page(current_actor())
 
 
-@blueprint.post("/bots")
+@blueprint.get("/bots/new")
+def new_bot() -> Page:
+    return _new_bot_page(current_actor(), form=MultiDict())
+
+
+@blueprint.post("/bots/new")
 def make_bot() -> Page:
     actor = current_actor()
     try:
@@ -94,8 +99,8 @@ def make_bot() -> Page:
     except StepUpNeeded:
         raise
     except HomeChatError as error:
-        return _bots_page(actor, form=request.form, errors=errors_of(error)), error.status
-    return _bot_page(actor, made.bot, new=_shown_once(made))
+        return _new_bot_page(actor, form=request.form, errors=errors_of(error)), error.status
+    return _with_secret(made)
 
 
 @blueprint.post("/bots/hosts")
@@ -105,7 +110,7 @@ def save_private_hosts() -> Page:
         change_settings(current_actor(), {HOSTS.key: typed})
     except HomeChatError as error:
         return _bots_page(current_actor(), hosts=typed, errors=errors_of(error)), error.status
-    return redirect(url_for("admin.bots", done="hosts"))
+    return redirect(url_for("admin.bots", done="hosts", _anchor="hosts"))
 
 
 @blueprint.get("/bots/<int:bot_id>")
@@ -143,9 +148,7 @@ def switch_bot_off(bot_id: int) -> Page:
 
 @blueprint.post("/bots/<int:bot_id>/secret")
 def renew_bot_secret(bot_id: int) -> Page:
-    actor = current_actor()
-    made = actions.renew_secret(actor, bot_id)
-    return _bot_page(actor, made.bot, new=_shown_once(made))
+    return _with_secret(actions.renew_secret(current_actor(), bot_id))
 
 
 @blueprint.post("/bots/<int:bot_id>/delete")
@@ -157,27 +160,30 @@ def delete_bot(bot_id: int) -> Page:
 @blueprint.post("/bots/deliveries/<int:delivery_id>/replay")
 def replay_delivery(delivery_id: int) -> Page:
     row = delivery_log.replay(current_actor(), delivery_id)
-    return redirect(url_for("admin.bot", bot_id=row.bot_id, done="replayed"))
+    there = url_for(
+        "admin.bot",
+        bot_id=row.bot_id,
+        before=query_number("before"),
+        replayed=row.id,
+        _anchor=f"delivery-{row.id}",
+    )
+    return redirect(there)
 
 
-def _bots_page(
-    actor: Actor,
-    *,
-    form: MultiDict[str, str] | None = None,
-    hosts: str | None = None,
-    errors: dict[str, str] | None = None,
-) -> str:
+def _bots_page(actor: Actor, *, hosts: str | None = None, errors: dict[str, str] | None = None) -> str:
     found = bots_of(actor)
-    last = delivery_log.last_of([bot.id for bot in found])
+    last, uses = delivery_log.last_of([bot.id for bot in found]), last_uses([bot.user_id for bot in found])
+    in_lines = household.value_of(HOSTS).replace(" ", "\n") if hosts is None else hosts
     return page(
         "bots",
-        bots=[_line(actor, bot, last.get(bot.id)) for bot in found],
-        form=form or MultiDict(),
-        hosts_form={HOSTS.key: household.value_of(HOSTS) if hosts is None else hosts},
+        bots=[_line(actor, bot, last.get(bot.id), uses.get(bot.user_id)) for bot in found],
+        hosts_form={HOSTS.key: in_lines},
         errors=errors,
-        rooms=_rooms(actor),
-        limits=_limits(),
     )
+
+
+def _new_bot_page(actor: Actor, *, form: MultiDict[str, str], errors: dict[str, str] | None = None) -> str:
+    return page("new_bot", form=form, errors=errors, rooms=_rooms(actor), limits=_limits())
 
 
 def _bot_page(
@@ -186,17 +192,21 @@ def _bot_page(
     *,
     form: Mapping[str, str] | None = None,
     errors: dict[str, str] | None = None,
-    new: NewSecret | None = None,
 ) -> str:
-    rows = delivery_log.log_of(actor, bot_id=found.id, before=query_number("before"))
+    before = query_number("before")
+    rows = delivery_log.log_of(actor, bot_id=found.id, before=before)
+    names = delivery_log.room_names(actor, rows)
+    uses = last_uses([found.user_id])
     return page(
         "bot",
-        bot=_line(actor, found, rows[0] if rows else None),
-        deliveries=[_delivery_line(row) for row in rows],
+        bot=_line(actor, found, rows[0] if rows else None, uses.get(found.user_id)),
+        deliveries=[_delivery_line(row, names.get(row.id, "")) for row in rows],
+        before=before,
         older=rows[-1].id if len(rows) == delivery_log.PAGE else None,
+        replayed=query_number("replayed"),
         form=form or _as_form(found),
         errors=errors,
-        new=new,
+        secret=shown_once.take(_secret_of(found)),
         rooms=_rooms(actor, found.default_room_id),
         limits=_limits(),
     )
@@ -224,8 +234,14 @@ def _as_form(found: Bot) -> dict[str, str]:
     }
 
 
-def _shown_once(made: actions.Made) -> NewSecret:
-    return NewSecret(made.bot.name, made.secret, webhook_url(made.bot))
+def _with_secret(made: actions.Made) -> Page:
+    """Go to the page of a bot, which shows the secret that was made this moment."""
+    shown_once.keep(_secret_of(made.bot), made.secret)
+    return redirect(url_for("admin.bot", bot_id=made.bot.id, done="secret"))
+
+
+def _secret_of(found: Bot) -> str:
+    return f"secret of bot {found.id}"
 
 
 def _rooms(actor: Actor, present: int | None = None) -> list[tuple[str, str]]:
@@ -245,7 +261,8 @@ def _limits() -> dict[str, int]:
     }
 
 
-def _line(actor: Actor, found: Bot, last: WebhookDelivery | None) -> BotLine:
+def _line(actor: Actor, found: Bot, last: WebhookDelivery | None, last_use_at: datetime | None) -> BotLine:
+    moments = [at for at in (found.last_received_at, last_use_at) if at is not None]
     return BotLine(
         id=found.id,
         name=found.name,
@@ -258,12 +275,12 @@ def _line(actor: Actor, found: Bot, last: WebhookDelivery | None) -> BotLine:
         is_mine=holds(actor, found),
         active=found.active,
         is_at_work=is_at_work(found),
-        last_received_at=found.last_received_at,
+        last_heard_of_at=max(moments, default=None),
         last_delivery=None if last is None else _delivery_line(last),
     )
 
 
-def _delivery_line(row: WebhookDelivery) -> DeliveryLine:
+def _delivery_line(row: WebhookDelivery, room_name: str = "") -> DeliveryLine:
     waits = row.state == DeliveryState.WAITING
     return DeliveryLine(
         id=row.id,
@@ -274,13 +291,15 @@ def _delivery_line(row: WebhookDelivery) -> DeliveryLine:
         next_try_at=row.next_try_at if waits else None,
         response_status=row.response_status,
         why=_problem_words().get(row.problem, ""),
+        wants_listing=row.problem == "refused",
+        room_name=room_name,
         created_at=row.created_at,
     )
 
 
 def _problem_words() -> dict[str, str]:
     return {
-        "refused": _("This address may not be called. Is it at home? Then list its host."),
+        "refused": _("This address may not be called. Is it at home?"),
         "unknown_host": _("There is no such host."),
         "unreachable": _("Nobody answered there."),
         "timeout": _("It took too long."),

@@ -1,4 +1,4 @@
-"""Backups by a script: made, read through and restored on trial, each in the background; docs/backups.md."""
+"""Backups by a script: made, read through and restored on trial, each in the background."""
 
 from __future__ import annotations
 
@@ -18,10 +18,14 @@ ACCEPTED = 202
 
 
 class Trial(Shape):
-    """What came of trying a backup. status: `running`, `done` or `failed`; problem: why, in a sentence, or "".
+    """What came of trying a backup."""
 
-    took_ms: how long it took, in thousandths of a second.
-    """
+    ABOUT = {
+        "at": "When it was tried.",
+        "status": "`running`, `done` or `failed`.",
+        "took_ms": "How long it took, in thousandths of a second.",
+        "problem": "Why it failed, in a sentence; empty: it did not.",
+    }
 
     at = Moment()
     status = Text()
@@ -30,13 +34,24 @@ class Trial(Shape):
 
 
 class Backup(Shape):
-    """A backup, as far as it got. status, problem: as of a trial.  byte_size: 0 while there is no whole file.
+    """A backup, as far as it got."""
 
-    homechat: the version that made it.  database: `sqlite` or `postgresql`.
-    people, messages, files: how many are in it.
-    missing_files: how many were not on the disk although messages have them.
-    verification: when it was last read through; test_restore: when it was last restored on trial; null: never.
-    """
+    ABOUT = {
+        "id": "What stands for it in addresses.",
+        "created_at": "When it was begun.",
+        "status": "`running`, `done` or `failed`.",
+        "took_ms": "How long it took, in thousandths of a second.",
+        "problem": "Why it failed, in a sentence; empty: it did not.",
+        "byte_size": "How big the file is; 0: there is no whole one yet.",
+        "homechat": "The version that made it.",
+        "database": "`sqlite` or `postgresql`.",
+        "people": "How many are in it.",
+        "messages": "How many are in it.",
+        "files": "How many are in it.",
+        "missing_files": "How many were not on the disk although messages have them.",
+        "verification": "When it was last read through; null: never.",
+        "test_restore": "When it was last restored on trial; null: never.",
+    }
 
     id = Text()
     created_at = Moment()

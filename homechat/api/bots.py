@@ -19,7 +19,16 @@ from homechat.security.policy import Scope
 
 
 class NewBot(Body):
-    """A bot as somebody wants it; see `bots/checking.py: Wanted`."""
+    """A bot as you want it."""
+
+    ABOUT = {
+        "name": "What it is called, up to 60 characters.",
+        "description": "What it is for, up to 200 characters.",
+        "callback_url": "Where to tell it what people write or tap: https://…, or http://… at home; empty: nowhere.",
+        "default_room_id": "The room it writes to when a call names none; null: where everybody is.",
+        "bot_type": "`webhook`: it is told what people write. `api`: what they tap alone; it asks by itself.",
+        "webhook_id": "The end of its address here, 16 to 128 of A-Z a-z 0-9 _ -; left out: one that nobody guesses.",
+    }
 
     name = Text(required=True)
     bot_type = Text(load_default=BotType.WEBHOOK.value, validate=validate.OneOf([*BotType]))
@@ -31,6 +40,8 @@ class NewBot(Body):
 
 class ChangedBot(Body):
     """What is to be different; the rest stays as it is."""
+
+    ABOUT = {**NewBot.ABOUT, "active": "`false`: nothing comes in and nothing goes out."}
 
     name = Text()
     description = Text(allow_none=True)
@@ -48,10 +59,24 @@ class Change(Body):
 
 
 class Bot(Shape):
-    """A machine that writes. webhook_url: where it is called.  callback_url: where it is told what people write.
+    """A machine that writes.
 
     Of somebody else's, whoever runs the house is told the host of callback_url alone, and no default_room_id.
     """
+
+    ABOUT = {
+        "name": "What it is called.",
+        "username": "What stands after an @.",
+        "user_id": "The number by which its messages name it.",
+        "owner_id": "The number of whoever made it.",
+        "bot_type": "`webhook`: it is told what people write. `api`: what they tap alone; it asks by itself.",
+        "description": "What it is for; may be empty.",
+        "webhook_id": "The end of `webhook_url`.",
+        "webhook_url": "Where to call it.",
+        "callback_url": "Where it is told what people write or tap; empty: nowhere.",
+        "default_room_id": "The room it writes to when a call names none; null: where everybody is.",
+        "active": "Whether it is switched on.",
+    }
 
     id = Number()
     name = Text()
@@ -71,7 +96,7 @@ class Bot(Shape):
 class BotWithSecret(Bot):
     """A bot with the secret that signs: told this once, to whoever made it or asked for a new one."""
 
-    webhook_secret = Text()
+    webhook_secret = Text(metadata={"description": "What calls in both directions are signed with."})
 
 
 class Bots(Shape):
@@ -101,7 +126,14 @@ class MadeBot(RenewedBot):
 
 
 class LastDelivery(Shape):
-    """How the last delivery went. response_status: null where there was no answer."""
+    """How the last delivery went."""
+
+    ABOUT = {
+        "delivery": "The id that the other end knows it by.",
+        "state": "`waiting`, `delivered` or `dead` (given up).",
+        "tries": "How often it was tried.",
+        "response_status": "The status that came back; null: there was no answer.",
+    }
 
     delivery = Text()
     state = Text()
@@ -111,7 +143,15 @@ class LastDelivery(Shape):
 
 
 class BotStatus(Shape):
-    """How a bot does. status: `active` or `inactive`.  deliveries: how many there are, by their state."""
+    """How a bot does."""
+
+    ABOUT = {
+        "active": "Whether it is switched on.",
+        "status": "`active`: it is at work; `inactive`: it is switched off, or its owner may have none now.",
+        "last_received_at": "When it was last called; null: never.",
+        "deliveries": "How many there are of each state.",
+        "last_delivery": "Null: there is none.",
+    }
 
     id = Number()
     active = YesOrNo()

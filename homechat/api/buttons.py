@@ -5,13 +5,21 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema
+from marshmallow import EXCLUDE
 
+from homechat.api.shapes import Described
 from homechat.doors.shapes import Few, Text
 
 
-class Button(Schema):
-    """One button. style: `default`, `primary` or `danger`.  confirm: what people have to agree to first."""
+class Button(Described):
+    """A button."""
+
+    ABOUT = {
+        "id": "What you know it by: 1 to 64 of A-Z a-z 0-9 _ . -",
+        "label": "What stands on it, up to 40 characters.",
+        "style": "How it looks: `default`, `primary` (what most will want) or `danger` (what can't be taken back).",
+        "confirm": "What to ask before it counts, up to 200 characters.",
+    }
 
     class Meta:
         unknown = EXCLUDE

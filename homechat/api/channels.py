@@ -22,7 +22,12 @@ from homechat.security.policy import RoomKind, RoomRight, Scope
 
 
 class NewChannel(Body):
-    """private: only for its members; without it, `channel_type` says the same in a word."""
+    ABOUT = {
+        "name": "What to call it, 2 to 50 characters.",
+        "description": "What it is for.",
+        "private": "`true`: only its members see it.",
+        "channel_type": "`public` or `private`: the same as `private`, in a word.",
+    }
 
     name = Text(required=True)
     description = Text(load_default=None, allow_none=True)
@@ -31,7 +36,9 @@ class NewChannel(Body):
 
 
 class ReadUpTo(Body):
-    """up_to_message_id: the last message that was read; all of them when it is left out."""
+    ABOUT = {
+        "up_to_message_id": "The number of the last message that was read; left out: all are.",
+    }
 
     up_to_message_id = NumberOrDigits(load_default=None, allow_none=True, at_least=1)
 

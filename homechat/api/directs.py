@@ -20,6 +20,10 @@ from homechat.security.policy import Scope
 
 
 class With(Body):
+    ABOUT = {
+        "username": "Whom to talk to.",
+    }
+
     username = Text(required=True)
 
 

@@ -23,7 +23,7 @@ from homechat.accounts.token_models import ApiToken
 from homechat.actor import Actor, Door
 from homechat.api import cross_origin, idempotency
 from homechat.api.replies import reply_of, unless_known
-from homechat.api.shapes import Shape
+from homechat.api.shapes import Described, Shape
 from homechat.config import API_PREFIX
 from homechat.doors.bearers import (
     is_for_the_api,
@@ -57,7 +57,7 @@ class Who(StrEnum):
     ANY_TOKEN = "any token"  # noqa: S105  # nosec B105
 
 
-class Body(Schema):
+class Body(Described):
     """What an endpoint takes: a JSON object, or for GET what stands behind the `?`; unknown fields are ignored."""
 
     class Meta:

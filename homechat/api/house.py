@@ -27,11 +27,18 @@ FEATURES = (
 
 
 class Entries(Paged):
-    """Which entries of the audit log, and which page of them; see `audit.Filters`.
+    """Which entries of the audit log, and which page of them."""
 
-    action: as docs/audit.md has it; of one that there is not (yet), there are no entries.  user_id: whoever did it; 0:
-    nobody who was signed in.
-    """
+    ABOUT = {
+        "action": "What was done, such as `login`; one that there is not finds nothing.",
+        "user_id": "Who did it; 0: nobody who was signed in.",
+        "about_id": "Whom it is about, or who did it.",
+        "door": "By which way: `page`, `api` and so on.",
+        "address": "From which address.",
+        "subject": "A piece of what it was done to, such as `room:7`.",
+        "since": "From then on, such as 2026-11-21.",
+        "until": "Before then.",
+    }
 
     action = Text(load_default="")
     user_id = NumberInAddress(load_default=None)
@@ -61,6 +68,13 @@ class Changes(Schema):
 class Health(Shape):
     """How the house is."""
 
+    ABOUT = {
+        "status": "`ok` or `unavailable`.",
+        "service": "`HomeChat`.",
+        "version": "Its version.",
+        "timestamp": "What time it is there.",
+    }
+
     status = Text(validate=validate.OneOf(["ok", "unavailable"]))
     service = Text()
     version = Text()
@@ -68,7 +82,16 @@ class Health(Shape):
 
 
 class ServerInfo(Shape):
-    """What may be known before anybody has signed in. tls: whether it is on https."""
+    """What you may know before you have signed in."""
+
+    ABOUT = {
+        "name": "What the house is called.",
+        "service": "`HomeChat`.",
+        "version": "Its version.",
+        "features": "What it can do, a word each.",
+        "sign_up_open": "Whether you can join without an invitation.",
+        "tls": "Whether it is on https.",
+    }
 
     name = Text()
     service = Text()
@@ -79,7 +102,19 @@ class ServerInfo(Shape):
 
 
 class Entry(Shape):
-    """An entry of the audit log. detail: depends on the action; null, address and user_agent too: erased, or none."""
+    """An entry of the audit log."""
+
+    ABOUT = {
+        "at": "When it was done.",
+        "action": "What was done, such as `login`.",
+        "user_id": "Who did it; null: nobody who was signed in.",
+        "about_id": "Whom it is about; null: nobody.",
+        "door": "By which way: `page`, `api` and so on.",
+        "subject": "What it was done to, such as `room:7`.",
+        "address": "From where; null: it was erased, or there was none.",
+        "user_agent": "With what; null: it was erased, or there was none.",
+        "detail": "More, which depends on the action; null: it was erased, or there was none.",
+    }
 
     id = Number()
     at = Moment()

@@ -1,4 +1,4 @@
-"""Closing the house in an emergency and opening it again, by a script; docs/lockdown.md.
+"""Closing the house in an emergency and opening it again, by a script.
 
 A token that `tokens` or `all` stops is refused before it comes here, like at every other address: it cannot lift what
 it started.
@@ -6,11 +6,11 @@ it started.
 
 from __future__ import annotations
 
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import RAISE, fields, validate
 
 from homechat.actor import Actor
 from homechat.api.endpoints import Json, endpoint
-from homechat.api.shapes import Moment, Shape, Success
+from homechat.api.shapes import Described, Moment, Shape, Success
 from homechat.doors.shapes import Number, Text, YesOrNo
 from homechat.lockdown import Kind
 from homechat.operations import lockdown as closing
@@ -18,8 +18,15 @@ from homechat.operations.lockdown_data import in_force_data, outcome_data, signi
 from homechat.security.policy import Scope
 
 
-class Closing(Schema):
-    """What to close, for how many hours and why. dry_run: only say what would happen."""
+class Closing(Described):
+    """What to close, for how many hours and why."""
+
+    ABOUT = {
+        "kind": "`tokens`, `users` (people but admins), `admin_only`, `all`; or `sessions`: everybody out, once.",
+        "hours": "For how long; 24 unless you say.",
+        "reason": "Why; people are told.",
+        "dry_run": "`true`: only say what would happen.",
+    }
 
     class Meta:
         unknown = RAISE  # A `dry_run` that somebody misspelled must not close the house.
@@ -31,7 +38,15 @@ class Closing(Schema):
 
 
 class Lockdown(Shape):
-    """One that is in force. started_by: somebody's number; null: whoever has the shell."""
+    """One that is in force."""
+
+    ABOUT = {
+        "kind": "What is closed: `tokens`, `users`, `admin_only` or `all`.",
+        "reason": "Why; may be empty.",
+        "started_at": "Since when.",
+        "until": "Until when.",
+        "started_by": "The number of whoever began it; null: whoever has the shell.",
+    }
 
     id = Number()
     kind = Text()
@@ -43,6 +58,14 @@ class Lockdown(Shape):
 
 class Reach(Shape):
     """How many it concerns, and how many admins can still come in."""
+
+    ABOUT = {
+        "people": "How many people it concerns.",
+        "devices": "How many devices.",
+        "windows": "How many open windows.",
+        "tokens": "How many tokens.",
+        "admins": "How many admins can still come in.",
+    }
 
     people = Number()
     devices = Number()
@@ -59,6 +82,15 @@ class Standing(Reach):
 
 class Closed(Success, Reach):
     """What was done, or with `dry_run` would be. `sessions` begins and ends at once: it says less."""
+
+    ABOUT = {
+        "kind": "What is closed: `tokens`, `users`, `admin_only`, `all`; or `sessions`.",
+        "dry_run": "`true`: nothing was done.",
+        "is_new": "`false`: it was closed already.",
+        "reason": "Why.",
+        "until": "Until when.",
+        "signed_out": "How many devices were signed out, or would be.",
+    }
 
     OPTIONAL = frozenset({"is_new", "reason", "until", "devices", "tokens", "admins"})
 

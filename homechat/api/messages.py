@@ -43,27 +43,43 @@ from homechat.security.policy import Scope
 
 
 class InChannel(Paged):
-    """channel: a name.  channel_id: a number.  Neither: all rooms that you are in."""
+    """Which room; neither `channel` nor `channel_id`: all that you are in."""
+
+    ABOUT = {
+        "channel": "The room by its name.",
+        "channel_id": "The room by its number.",
+    }
 
     channel = Text(load_default="")
     channel_id = NumberInAddress(load_default=None, at_least=1)
 
 
 class Words(Body):
-    """A text. content says the same as message."""
+    """A text."""
+
+    ABOUT = {
+        "message": "The text, 10,000 characters at most; Markdown for bold, lists, links and code.",
+        "content": "The same as `message`, for clients that call it so; send one of them.",
+    }
 
     message = Text(load_default=None, allow_none=True)
     content = Text(load_default=None, allow_none=True)
 
 
 class Said(Words):
-    """What is sent. message_type is taken and changes nothing.
+    """What is sent."""
 
-    client_id: the same again is the same message.  title: a bold line above.  sender: a label beside the author.
-    reply_to: the id of the message that it answers; reply_to_id says the same.
-    actions: up to four buttons, of which the first tap counts.  ack_required: everybody shall say that they have seen
-    it.  expires_at: until when they can.
-    """
+    ABOUT = {
+        "message_type": "Taken and ignored.",
+        "client_id": "An id of your own making: sent again with the same one, it is one message.",
+        "title": "A bold line above the text, up to 200 characters.",
+        "sender": "A label beside the author's name, up to 60 characters.",
+        "reply_to": "The number of the message that it answers.",
+        "reply_to_id": "The same as `reply_to`.",
+        "actions": "Up to four buttons; the first tap counts.",
+        "ack_required": "`true`: ask everybody to say that they have seen it.",
+        "expires_at": "Until when people can tap, a year from now at most; left out: for ever.",
+    }
 
     message_type = Text(load_default=None, allow_none=True)
     client_id = Text(load_default=None, allow_none=True)
@@ -77,10 +93,15 @@ class Said(Words):
 
 
 class Posted(Said):
-    """Where it goes, too. room, room_id, channel, channel_id: a name, or a number; the first that is given counts.
+    """What is sent, and where: name a room once, or a person."""
 
-    user_id: to this person instead.
-    """
+    ABOUT = {
+        "room": "A room: its name, or its number.",
+        "room_id": "The same as `room`.",
+        "channel": "The same as `room`.",
+        "channel_id": "The same as `room`.",
+        "user_id": "The number of a person: it goes to your conversation with them.",
+    }
 
     room = NameOrNumber(load_default=None, allow_none=True)
     room_id = NameOrNumber(load_default=None, allow_none=True)
@@ -90,7 +111,9 @@ class Posted(Said):
 
 
 class Tap(Body):
-    """action_id: the id of a button, or `ack` for having seen it."""
+    ABOUT = {
+        "action_id": "The `id` of a button, or `ack` for having seen it.",
+    }
 
     action_id = Text(required=True)
 

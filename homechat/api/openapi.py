@@ -80,6 +80,15 @@ FILES: Json = {
 class Document(Shape):
     """What https://spec.openapis.org/oas/v3.1.0 says."""
 
+    ABOUT = {
+        "openapi": "The version of OpenAPI.",
+        "info": "What this is.",
+        "servers": "Where it is.",
+        "tags": "What belongs together.",
+        "paths": "What you may ask for.",
+        "components": "What they share.",
+    }
+
     openapi = Text()
     info = fields.Dict()
     servers = fields.List(fields.Dict())

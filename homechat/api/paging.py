@@ -17,6 +17,12 @@ PAGE_MAX = 100
 class Paged(Body):
     """Which page of a long list: `limit` at most, those next older than `before`, or next newer than `after`."""
 
+    ABOUT = {
+        "limit": "How many at most: 50 unless you say, never more than 100.",
+        "before": "Those next older than this number.",
+        "after": "Those next newer than this number.",
+    }
+
     limit = NumberInAddress(load_default=PAGE, at_least=1)
     before = NumberInAddress(load_default=None, at_least=1)
     after = NumberInAddress(load_default=None)

@@ -20,13 +20,26 @@ from homechat.security.policy import Scope
 
 
 class Reset(Body):
-    """clears_two_factor: whether using the link takes the second step away, too."""
+    ABOUT = {
+        "clears_two_factor": "`true`: using the link takes their second step away, too.",
+    }
 
     clears_two_factor = YesOrNo(load_default=False)
 
 
 class Account(Shape):
-    """Somebody as those who run the house see them. two_factor: whether they have a second step."""
+    """Somebody as those who run the house see them."""
+
+    ABOUT = {
+        "id": "Their number.",
+        "username": "What they sign in with.",
+        "display_name": "How they want to be called.",
+        "role": "`admin`, `member`, `guest` or `bot`.",
+        "standing": "`active`, `pending` (waits to be let in) or `locked`.",
+        "two_factor": "Whether they have a second step.",
+        "created_at": "When they came.",
+        "last_seen_at": "When they were last here; null: never.",
+    }
 
     id = Number()
     username = Text()
@@ -43,11 +56,20 @@ class Accounts(Shape):
 
 
 class Unlocked(Success):
+    ABOUT = {
+        "was_locked": "Whether there was anything to unlock.",
+    }
+
     was_locked = YesOrNo()
 
 
 class ResetLink(Success):
     """A link that opens the house for whoever has it: give it to nobody else."""
+
+    ABOUT = {
+        "link": "Where they choose a new password.",
+        "expires_at": "Until when it works.",
+    }
 
     link = Text()
     expires_at = Moment()

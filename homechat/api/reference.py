@@ -131,8 +131,9 @@ def _fields(document: Json, shape: Json, before: str = "", depth: int = 1) -> It
         inner = _resolved(document, schema)
         is_list = "array" in _types(inner)
         full_name = f"{before}{name}{'[]' if is_list else ''}"
-        yield Field(full_name, _kind(document, schema), name in required, inner.get("description", ""))
         below = _resolved(document, inner.get("items", {})) if is_list else inner
+        about = inner.get("description") or below.get("description", "")
+        yield Field(full_name, _kind(document, schema), name in required, about)
         if depth < DEPTH_MAX:
             yield from _fields(document, below, f"{full_name}.", depth + 1)
 
@@ -173,7 +174,7 @@ def _resolved(document: Json, part: Json) -> Json:
         found: Any = document
         for step in part["$ref"].removeprefix("#/").split("/"):
             found = found[step]
-        return _resolved(document, found)
+        return {**_resolved(document, found), **{k: v for k, v in part.items() if k != "$ref"}}
     for both in ("allOf", "anyOf"):
         named = [each for each in part.get(both, []) if "$ref" in each]
         if named:

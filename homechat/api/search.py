@@ -17,14 +17,20 @@ from homechat.security.policy import Scope
 
 
 class Question(Body):
-    """q: what is looked for: all of these words, the last one by its beginning; in quotes, one after the other."""
+    ABOUT = {
+        "q": "What to look for: all of these words, the last one by its beginning; in quotes, one after the other.",
+        "limit": "How many of each kind at most.",
+    }
 
     q = Text(required=True)
     limit = NumberInAddress(load_default=50, at_least=1)
 
 
 class Wanted(Question):
-    """type: only these.  before: the id of a message; only older ones."""
+    ABOUT = {
+        "type": "Only these: `users`, `channels` or `messages`; `all` unless you say.",
+        "before": "The number of a message: only older ones.",
+    }
 
     type = Text(load_default=What.ALL.value, validate=validate.OneOf([*What]))
     before = NumberInAddress(load_default=None, at_least=1)

@@ -24,53 +24,84 @@ DOTS = "…"
 
 
 class SignIn(Body):
-    """otp_code: of the authenticator app, or a recovery code; where the account asks for one."""
+    ABOUT = {
+        "username": "The name that one signs in with.",
+        "otp_code": "Six digits of the authenticator app, or a recovery code; where the account asks for one.",
+    }
 
     username = Text(required=True)
-    password = Text(required=True)
+    password = Text(required=True, metadata={"description": "The password."})
     otp_code = Text(load_default="", allow_none=True)
 
 
 class SignUp(Body):
-    """invite: the secret at the end of an invitation's link; without one where the house is open."""
+    ABOUT = {
+        "username": "3 to 30 of a-z 0-9 _",
+        "display_name": "How they want to be called; left out: like the username.",
+        "invite": "The secret at the end of an invitation's link; left out: where the house is open.",
+    }
 
     username = Text(required=True)
     display_name = Text(load_default="")
-    password = Text(required=True)
-    password_confirmation = Text(required=True)
+    password = Text(required=True, metadata={"description": "8 characters at least."})
+    password_confirmation = Text(required=True, metadata={"description": "The same once more."})
     invite = Text(load_default="", allow_none=True)
 
 
 class Known(Author):
+    ABOUT = {
+        "role": "`admin`, `member`, `guest` or `bot`.",
+    }
+
     role = Text()
 
 
 class SignedIn(Success):
-    """One is in. token: shown this once."""
+    """You are in."""
 
     user = fields.Nested(Known)
-    token = Text()
+    token = Text(
+        metadata={"description": "Show it from now on as `Authorization: Bearer …`; it is told this once."}
+    )
 
 
 class Waiting(Success):
-    """One has joined, and is not in yet. pending: an admin has to say yes; else a second step has to be set up."""
+    """You have joined, and are not in yet."""
+
+    ABOUT = {
+        "pending": "`true`: an admin has to say yes; `false`: set up a second step first, in a browser.",
+        "message": "The same in a sentence.",
+    }
 
     pending = YesOrNo()
     message = Text()
 
 
 class SignUpRefused(Error):
-    """errors: a sentence for each thing that does not do."""
+    """You have not joined."""
+
+    ABOUT = {
+        "errors": "A sentence for each thing that does not do.",
+    }
 
     errors = fields.List(Text())
 
 
 class Self(Person):
+    ABOUT = {
+        "role": "`admin`, `member`, `guest` or `bot`.",
+    }
+
     role = Text()
 
 
 class TokenPowers(Shape):
-    """What the token may be used for. room_ids: the only rooms there are for it; null: all that its person sees."""
+    """What your token may be used for."""
+
+    ABOUT = {
+        "scopes": "What it may do.",
+        "room_ids": "The numbers of the only rooms there are for it; null: all that you see.",
+    }
 
     scopes = fields.List(Text())
     room_ids = fields.List(Number(), allow_none=True)

@@ -18,7 +18,23 @@ class Mismatch(TypeError):
     """A handler returned something else than its endpoint says: a mistake of ours, stopped loudly."""
 
 
-class Shape(Schema):
+class Described(Schema):
+    """What is sent or given, with words for whoever reads of it. ABOUT: of its fields, and of those that inherit it."""
+
+    ABOUT: ClassVar[Mapping[str, str]] = {
+        "success": "`true`: it is done.",
+        "id": "Its number.",
+        "created_at": "When it was made.",
+    }
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        for kind in type(self).__mro__:
+            if about := kind.__dict__.get("ABOUT", {}).get(field_name):
+                field_obj.metadata = {**field_obj.metadata, "description": about}
+                return
+
+
+class Shape(Described):
     """A JSON object of a reply: each of its fields, and nothing besides. Clients ignore fields that they don't know.
 
     OPTIONAL: the fields that may be missing. One that may be null says so: `allow_none=True`.
@@ -30,6 +46,7 @@ class Shape(Schema):
         unknown = EXCLUDE
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        super().on_bind_field(field_name, field_obj)
         field_obj.required = field_name not in self.OPTIONAL
 
     def get_attribute(self, obj: Mapping[str, Any], attr: str, default: Any) -> Any:
@@ -57,11 +74,20 @@ class Moment(Text):
 
 
 class Error(Shape):
-    """Every refusal: a sentence for people and a stable word for programs.
+    """Every refusal: a sentence for people and a stable word for programs."""
 
-    fields: what is wrong with which.  scope: what the token lacks.  retry_after: seconds.
-    until, reason: of a lockdown.
-    """
+    ABOUT = {
+        "error": "What is wrong and what to do, in a sentence: show it to people.",
+        "code": "The same in a word that stays as it is: compare this one.",
+        "success": "`false`: it was not done.",
+        "fields": "What is wrong with which field of yours, a sentence each.",
+        "scope": "The scope that your token lacks.",
+        "retry_after": "How many seconds to wait before you try again.",
+        "requires_2fa": "`true`: send `otp_code`, too.",
+        "message": "The same as `error`.",
+        "until": "When the house opens again.",
+        "reason": "Why the house is closed.",
+    }
 
     OPTIONAL = frozenset(
         {"success", "fields", "scope", "retry_after", "requires_2fa", "message", "until", "reason"}
@@ -90,7 +116,11 @@ class Success(Shape):
 
 
 class Done(Success):
-    """It is done, or it was so already; `message` says it in a sentence."""
+    """It is done, or it was so already."""
+
+    ABOUT = {
+        "message": "What came of it, in a sentence.",
+    }
 
     message = Text()
 
@@ -98,12 +128,27 @@ class Done(Success):
 class Author(Shape):
     """Somebody, as short as it goes."""
 
+    ABOUT = {
+        "id": "Their number.",
+        "username": "Their short name: what stands after an @, and what they sign in with.",
+    }
+
     id = Number()
     username = Text()
 
 
 class User(Author):
-    """Somebody as others see them. display_name: how they want to be called."""
+    """Somebody as others see them."""
+
+    ABOUT = {
+        "display_name": "How they want to be called.",
+        "is_online": "Whether they are here right now.",
+        "status": "`online` or `offline`.",
+        "last_seen_at": "When they were last here; null: never, or it is nobody's business.",
+        "avatar_url": "Null: there are no pictures of people.",
+        "avatar_initials": "One or two letters in place of a picture.",
+        "avatar_color_index": "The colour behind the letters, 0 to 11.",
+    }
 
     display_name = Text()
     is_online = YesOrNo()
@@ -115,6 +160,10 @@ class User(Author):
 
 
 class Users(Shape):
+    ABOUT = {
+        "users": "The people.",
+    }
+
     users = fields.List(fields.Nested(User))
 
 
@@ -123,11 +172,26 @@ class OneUser(Shape):
 
 
 class Members(Shape):
+    ABOUT = {
+        "members": "The people in the room.",
+    }
+
     members = fields.List(fields.Nested(User))
 
 
 class File(Shape):
-    """A file of a message. url, thumbnail_url: for the same token; null: there is none. width, height: of a picture."""
+    """A file of a message."""
+
+    ABOUT = {
+        "id": "What stands for it in addresses.",
+        "name": "What it is called.",
+        "content_type": "What it is, such as `image/jpeg`.",
+        "byte_size": "How many bytes it has.",
+        "url": "Where to fetch it, with the same token.",
+        "thumbnail_url": "Where to fetch it as a small picture; null: there is none.",
+        "width": "Of a picture, in pixels; null: it is none.",
+        "height": "Of a picture, in pixels; null: it is none.",
+    }
 
     id = Text()
     name = Text()
@@ -142,13 +206,26 @@ class File(Shape):
 class Reaction(Shape):
     """One emoji under a message, and who chose it."""
 
+    ABOUT = {
+        "emoji": "Which one.",
+        "count": "How many people chose it.",
+        "user_ids": "The numbers of those who did.",
+    }
+
     emoji = Text()
     count = Number(at_least=1)
     user_ids = fields.List(Number())
 
 
 class Action(Shape):
-    """A button of a message. style: `default`, `primary` or `danger`.  confirm: what to ask first, or ""."""
+    """A button of a message."""
+
+    ABOUT = {
+        "id": "What you know it by; you get it back when somebody taps.",
+        "label": "What stands on it.",
+        "style": "How it looks: `default`, `primary` (what most will want) or `danger` (what can't be taken back).",
+        "confirm": "What people are asked before it counts; empty: nothing.",
+    }
 
     id = Text()
     label = Text()
@@ -159,6 +236,10 @@ class Action(Shape):
 class Acknowledged(Shape):
     """Somebody has seen a message and said so."""
 
+    ABOUT = {
+        "at": "When they did.",
+    }
+
     by = fields.Nested(Author)
     at = Moment()
 
@@ -166,11 +247,21 @@ class Acknowledged(Shape):
 class Answered(Acknowledged):
     """Who tapped which button first, and when: the one tap that counts."""
 
+    ABOUT = {
+        "action_id": "The `id` of the button.",
+    }
+
     action_id = Text()
 
 
 class MessageInShort(Shape):
     """A message as lists of rooms and what was searched for show it."""
+
+    ABOUT = {
+        "id": "The number of the message.",
+        "content": "The text, as it was written (Markdown).",
+        "created_at": "When it was sent.",
+    }
 
     id = Number()
     content = Text()
@@ -179,12 +270,24 @@ class MessageInShort(Shape):
 
 
 class Message(MessageInShort):
-    """A message. edited_at: when its words were changed last.  reply_to: the id of the message that it answers.
+    """A message."""
 
-    title: a bold line above it.  sender: a label beside the author, never instead of them.
-    actions: its buttons.  answered: the first tap; null while there is none.  acks: who has seen it, waiting_for: who
-    has not, where ack_required.  expires_at: when nobody can tap any more; null: never.
-    """
+    ABOUT = {
+        "edited_at": "When its words were last changed; null: never.",
+        "message_type": "`text`.",
+        "channel_id": "The number of the room.",
+        "files": "Its files, in their order.",
+        "reactions": "Each emoji under it.",
+        "reply_to": "The number of the message that it answers; null: of none.",
+        "title": "A bold line above it; null: none.",
+        "sender": "A label beside the author, never instead of them; null: none.",
+        "actions": "Its buttons; empty: none.",
+        "answered": "The first tap, which is the one that counts; null: nobody has tapped yet.",
+        "ack_required": "Whether everybody is asked to say that they have seen it.",
+        "acks": "Who has said so.",
+        "waiting_for": "Who has not yet, where `ack_required`.",
+        "expires_at": "When nobody can tap any more; null: never.",
+    }
 
     edited_at = Moment(allow_none=True)
     message_type = Text()
@@ -207,7 +310,12 @@ class OneMessage(Shape):
 
 
 class Page(Shape):
-    """A page of a long list. oldest_id: what `before` has to be for the next older one; null where there is nothing."""
+    """A page of a long list."""
+
+    ABOUT = {
+        "has_more": "Whether there is more in that direction.",
+        "oldest_id": "What to send as `before` for the next older page; null: this one is empty.",
+    }
 
     has_more = YesOrNo()
     oldest_id = Number(allow_none=True)
@@ -229,7 +337,12 @@ class PostedMessage(Success):
 
 
 class Media(Shape):
-    """A message with files. id: of the message."""
+    """A message with files."""
+
+    ABOUT = {
+        "id": "The number of the message.",
+        "channel_id": "The number of the room.",
+    }
 
     id = Number()
     channel_id = Number()
@@ -241,7 +354,18 @@ class PostedMedia(Success):
 
 
 class Channel(Shape):
-    """A room as who asks sees it. type: `public`, `private` or `dm`; unread_count: for who asks."""
+    """A room as you see it."""
+
+    ABOUT = {
+        "name": "What it is called; a conversation of two has the other's name.",
+        "description": "What it is for; may be empty.",
+        "type": "`public`, `private` or `dm` (a conversation of a few).",
+        "member_count": "How many are in it.",
+        "online_member_count": "How many of them are here right now.",
+        "last_message": "What was said last; null: nothing yet.",
+        "unread_count": "How many messages you have not read.",
+        "is_member": "Whether you are in it.",
+    }
 
     id = Number()
     name = Text()
@@ -272,10 +396,19 @@ class MadeChannel(Success, OneChannel):
 class MarkedAsRead(Done):
     """unread_count: what is left."""
 
+    ABOUT = {
+        "unread_count": "How many are left.",
+    }
+
     unread_count = Number()
 
 
 class ChannelInShort(Shape):
+    ABOUT = {
+        "id": "The number of the room.",
+        "name": "What it is called.",
+    }
+
     id = Number()
     name = Text()
 
@@ -287,10 +420,15 @@ class FoundMessage(MessageInShort):
 
 
 class Found(Shape):
-    """What a search found. totalResults: how much of everything, of messages 100 at most are counted.
+    """What a search found."""
 
-    has_more: whether there are older messages than these.
-    """
+    ABOUT = {
+        "totalResults": "How much of everything; of messages, 100 at most are counted.",
+        "has_more": "Whether there are older messages than these.",
+        "users": "People.",
+        "channels": "Rooms.",
+        "messages": "Messages, the newest first.",
+    }
 
     users = fields.List(fields.Nested(User))
     channels = fields.List(fields.Nested(Channel))

@@ -21,7 +21,12 @@ from homechat.uploads.serving import reply_with_file, reply_with_thumbnail
 
 
 class Media(Body):
-    """What goes with files: words, and an id of the sender's own by which the same message is sent once."""
+    """What goes with the files."""
+
+    ABOUT = {
+        "caption": "Words to go with them.",
+        "client_id": "An id of your own making: sent again with the same one, it is one message.",
+    }
 
     caption = Text(load_default=None, allow_none=True)
     client_id = Text(load_default=None, allow_none=True)

@@ -22,18 +22,36 @@ JSON_OR_TEXT = ("application/json", "text/plain", "text/plain; version=0.0.4")
 
 
 class SharedFiles(Shape):
-    """Files that are shared. bytes: what they have together."""
+    """Files that are shared."""
+
+    ABOUT = {
+        "count": "How many.",
+        "bytes": "How much they have together.",
+    }
 
     count = Number()
     bytes = Number()
 
 
 class Metrics(Shape):
-    """The house in numbers; docs/monitoring.md says what each is.
+    """The house in numbers."""
 
-    people: by their standing.  rooms: by their kind.  deliveries: to bots, by their state.  requests: by their status.
-    loop_stalls: null where there is no loop.
-    """
+    ABOUT = {
+        "version": "Of HomeChat.",
+        "database": "`sqlite` or `postgresql`.",
+        "uptime_seconds": "How long this process has been running.",
+        "people": "How many, by their standing.",
+        "bots": "How many.",
+        "people_online": "How many are here right now.",
+        "sockets": "How many windows and programs are connected.",
+        "rooms": "How many, by their kind.",
+        "messages": "How many.",
+        "deliveries": "How many to bots, by their state.",
+        "database_bytes": "How big the database is.",
+        "memory_bytes": "How much memory this process has.",
+        "requests": "How many were answered, by their status.",
+        "loop_stalls": "How often something held everybody up; null: there is no loop here.",
+    }
 
     version = Text()
     database = Text()
@@ -53,14 +71,25 @@ class Metrics(Shape):
 
 
 class Check(Shape):
-    """What a check found. status: `pass`, `warn` (somebody should look at it) or `fail`."""
+    """What a check found."""
+
+    ABOUT = {
+        "status": "`pass`, `warn` (have a look at it) or `fail`.",
+        "message": "The same in a sentence.",
+    }
 
     status = Text(validate=validate.OneOf([*Status]))
     message = Text()
 
 
 class DetailedHealth(Shape):
-    """Whether the house is in good order. healthy: no check fails.  status: `degraded` where one warns."""
+    """Whether the house is in good order."""
+
+    ABOUT = {
+        "healthy": "Whether no check fails.",
+        "status": "`healthy`, `degraded` (a check warns) or `unhealthy` (one fails).",
+        "checks": "What each check found, by its name.",
+    }
 
     healthy = YesOrNo()
     status = Text(validate=validate.OneOf(["healthy", "degraded", "unhealthy"]))
@@ -68,10 +97,22 @@ class DetailedHealth(Shape):
 
 
 class SecurityMetrics(Shape):
-    """How safe the house is. locked_out: accounts that are locked for a while, by wrong guesses.
+    """How safe the house is."""
 
-    audit_checked_at: when somebody looked last whether the log is whole; audit_whole: what they found.
-    """
+    ABOUT = {
+        "people": "How many accounts there are.",
+        "locked": "How many of them are locked.",
+        "locked_out": "How many are locked for a while, by wrong guesses.",
+        "second_steps": "How many people have a second step.",
+        "admins_without_second_step": "How many admins have none.",
+        "devices": "How many devices are signed in.",
+        "tokens": "How many tokens work.",
+        "failed_sign_ins_last_day": "How many since yesterday at this time.",
+        "lockdowns_in_force": "How many.",
+        "alerts": "How many want a look.",
+        "audit_checked_at": "When somebody last looked whether the log is whole; null: never.",
+        "audit_whole": "What they found; null: nobody has looked.",
+    }
 
     people = Number()
     locked = Number()
@@ -88,7 +129,15 @@ class SecurityMetrics(Shape):
 
 
 class Alert(Shape):
-    """Something to look at. about: an address or `token:7`, else null.  count: how many, else null."""
+    """Something to look at."""
+
+    ABOUT = {
+        "code": "What it is, in a word.",
+        "level": "`critical`: look now. `warning`: look soon.",
+        "message": "The same in a sentence.",
+        "about": "An address, or a token as `token:7`; null: nothing of the kind.",
+        "count": "How many; null: it is not counted.",
+    }
 
     code = Text()
     level = Text(validate=validate.OneOf([*Level]))

@@ -20,6 +20,10 @@ DELIVERY_HEADERS = ("X-HomeChat-Delivery", "X-GitHub-Delivery")
 
 
 class CalledMessage(MessageInShort):
+    ABOUT = {
+        "channel_id": "The number of the room it was written to.",
+    }
+
     channel_id = Number()
 
 

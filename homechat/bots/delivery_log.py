@@ -13,7 +13,11 @@ from homechat.bots.models import Bot, DeliveryState, WebhookDelivery
 from homechat.bots.queries import is_at_work
 from homechat.database import db, row_of, transaction
 from homechat.errors import Conflict, Forbidden, NotFound
-from homechat.security.policy import HouseRight, may_in_house
+from homechat.messages.models import Message
+from homechat.rooms.cards import cards_of_rooms
+from homechat.rooms.finding import look_up_room
+from homechat.rooms.models import Room
+from homechat.security.policy import HouseRight, RoomRight, may_in_house
 
 PAGE = 50
 
@@ -31,6 +35,7 @@ def replay(actor: Actor, delivery_id: int) -> WebhookDelivery:
         if not (is_at_work(row.bot) and row.has_somewhere_to_go):
             raise Conflict(_("This bot is switched off, or there is nowhere to deliver to."))
         row.state, row.next_try_at, row.finished_at = DeliveryState.WAITING.value, clock.now(), None
+        row.problem = ""  # What ended it, ends it no more.
         session.flush()
         detail = {"what": "replay", "delivery": row.id}
         subject = f"bot:{row.bot_id}"
@@ -52,6 +57,22 @@ def log_of(
     if before is not None:
         query = query.where(WebhookDelivery.id < before)
     return list(db.session.scalars(query))
+
+
+def room_names(actor: Actor, rows: Iterable[WebhookDelivery]) -> dict[int, str]:
+    """Return where what was delivered had been said, by the deliveries' ids, as far as the actor sees these rooms."""
+    messages = {row.id: row.message_id for row in rows}
+    asked = sa.select(Message.id, Message.room_id).where(Message.id.in_(messages.values()))
+    room_of = {message_id: room_id for message_id, room_id in db.session.execute(asked)}
+    found = {room_id: look_up_room(actor, room_id) for room_id in set(room_of.values())}
+    seen = [room_id for room_id, room in found.items() if room is not None and RoomRight.SEE in room.rights]
+    rooms = db.session.scalars(sa.select(Room).where(Room.id.in_(seen)))
+    names = {card.id: card.name for card in cards_of_rooms(actor.person_id, rooms)}
+    return {
+        delivery_id: names[room_of[message_id]]
+        for delivery_id, message_id in messages.items()
+        if room_of.get(message_id) in names
+    }
 
 
 def last_of(bot_ids: Iterable[int]) -> dict[int, WebhookDelivery]:

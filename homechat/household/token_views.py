@@ -12,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 from homechat.accounts import api_tokens, step_up
 from homechat.accounts.token_models import ApiToken, TokenKind
 from homechat.actor import Actor, Role
+from homechat.doors import shown_once
 from homechat.doors.forms import errors_of, form_number, form_numbers, form_text
 from homechat.doors.people import current_actor
 from homechat.errors import HomeChatError, StepUpNeeded
@@ -22,31 +23,28 @@ from homechat.rooms.queries import my_rooms, public_rooms, rooms_to_open
 from homechat.security.policy import HouseRight, Scope, house_right
 
 DEFAULT_HOURS = 24 * 90
+ABOUT = "the new token"
 
 
 @dataclass(frozen=True)
 class TokenLine:
-    """One line of the list of tokens. room_names: of those it is bound to and the person knows; None: not bound."""
+    """One line of the list of tokens. room_names: of those it is bound to and the person knows; None: not bound.
+
+    may_everything: it has every scope that its owner can give.
+    """
 
     id: int
     name: str
     prefix: str
     bot_name: str
     scopes: list[str]
+    may_everything: bool
     room_names: list[str] | None
     created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
     last_used_address: str
     has_successor: bool
-
-
-@dataclass(frozen=True)
-class NewToken:
-    """A token that was made this moment."""
-
-    name: str
-    spelled: str
 
 
 @blueprint.app_context_processor
@@ -56,14 +54,27 @@ def _tokens_for_every_page() -> dict[str, Any]:
 
 @blueprint.get("/me/tokens")
 def tokens() -> Page:
-    return _page(current_actor())
+    actor = current_actor()
+    _check_may_look(actor)
+    words, known_rooms = scope_words(), _known_rooms(actor)
+    return render_template(
+        "household/tokens.html",
+        tokens=[_line(row, known_rooms, words) for row in api_tokens.tokens_of(actor)],
+        new=shown_once.take(ABOUT),
+        done=request.args.get("done", ""),
+    )
 
 
-@blueprint.post("/me/tokens")
+@blueprint.get("/me/tokens/new")
+def new_token() -> Page:
+    return _new_token_page(current_actor(), form=MultiDict({"hours": str(DEFAULT_HOURS)}), errors={})
+
+
+@blueprint.post("/me/tokens/new")
 def make_token() -> Page:
     actor = current_actor()
     try:
-        row, spelled = create_token(
+        _row, spelled = create_token(
             actor,
             name=form_text("name"),
             scopes=request.form.getlist("scopes")[: len(Scope) + 1],
@@ -74,44 +85,48 @@ def make_token() -> Page:
     except StepUpNeeded:
         raise
     except HomeChatError as error:
-        return _page(actor, form=request.form, errors=errors_of(error)), error.status
-    return _page(actor, new=NewToken(row.name, spelled))
+        return _new_token_page(actor, form=request.form, errors=errors_of(error)), error.status
+    return _with_token(spelled, done="made")
 
 
 @blueprint.post("/me/tokens/<int:token_id>/rotate")
 def rotate_token(token_id: int) -> Page:
     actor = current_actor()
     hours = form_number("overlap_hours", default=api_tokens.OVERLAP_HOURS)
-    row, spelled = api_tokens.rotate(actor, token_id, overlap_hours=hours)
-    return _page(actor, new=NewToken(row.name, spelled))
+    _row, spelled = api_tokens.rotate(actor, token_id, overlap_hours=hours)
+    return _with_token(spelled, done="replaced")
 
 
 @blueprint.post("/me/tokens/<int:token_id>/revoke")
 def revoke_token(token_id: int) -> Page:
     is_app = api_tokens.revoke(current_actor(), token_id).kind == TokenKind.SIGN_IN
-    return redirect(url_for("accounts.me", saved="device") if is_app else url_for("household.tokens"))
+    if is_app:
+        return redirect(url_for("accounts.me", saved="device"))
+    return redirect(url_for("household.tokens", done="revoked"))
 
 
-def _page(
-    actor: Actor,
-    *,
-    form: MultiDict[str, str] | None = None,
-    errors: dict[str, str] | None = None,
-    new: NewToken | None = None,
-) -> str:
-    api_tokens.check_may_make(actor)
-    step_up.require(actor)
-    words, known_rooms = scope_words(), _known_rooms(actor)
+def _with_token(spelled: str, *, done: str) -> Page:
+    """Go to the list of tokens, which shows the one that was made this moment."""
+    shown_once.keep(ABOUT, spelled)
+    return redirect(url_for("household.tokens", done=done))
+
+
+def _new_token_page(actor: Actor, *, form: MultiDict[str, str], errors: dict[str, str]) -> str:
+    _check_may_look(actor)
+    words = scope_words()
     return render_template(
-        "household/tokens.html",
-        tokens=[_line(row, known_rooms, words) for row in api_tokens.tokens_of(actor)],
+        "household/new_token.html",
         rooms=rooms_to_open(actor),
         scopes=[(scope.value, words[scope]) for scope in scopes_to_give(Role(actor.role or ""))],
         name_max=api_tokens.NAME_MAX_CHARACTERS,
-        form=form or MultiDict({"hours": str(DEFAULT_HOURS)}),
-        errors=errors or {},
-        new=new,
+        form=form,
+        errors=errors,
     )
+
+
+def _check_may_look(actor: Actor) -> None:
+    api_tokens.check_may_make(actor)
+    step_up.require(actor)
 
 
 def _known_rooms(actor: Actor) -> dict[int, str]:
@@ -119,12 +134,15 @@ def _known_rooms(actor: Actor) -> dict[int, str]:
 
 
 def _line(row: ApiToken, known_rooms: dict[int, str], words: dict[str, str]) -> TokenLine:
+    is_bot = row.user_id != row.created_by_id
+    possible = {scope.value for scope in scopes_to_give(Role(row.created_by.role), as_bot=is_bot)}
     return TokenLine(
         id=row.id,
         name=row.name,
         prefix=row.prefix,
-        bot_name="" if row.user_id == row.created_by_id else row.user.display_name,
+        bot_name=row.user.display_name if is_bot else "",
         scopes=[words[Scope(name)] for name in row.scopes.split()],
+        may_everything=possible <= set(row.scopes.split()),
         room_names=None
         if row.room_ids is None
         else [known_rooms[room_id] for room_id in row.room_ids if room_id in known_rooms],

@@ -296,6 +296,7 @@ def make_a_token(page: Page) -> None:
     page.get_by_role("button", name="Make the token").click()
     expect(page.get_by_label("The token is ready").get_by_role("textbox")).to_be_visible()
     page.locator(".line .fold__summary").first.click()
+    page.locator(".line .ask > summary").first.click()
 
 
 def unfold_a_request(page: Page) -> None:
@@ -363,7 +364,7 @@ VISITS = {
     "for-programs": Visit("reference.index", lambda it: "/api/docs", then=unfold_a_request),
     "house-bots": Visit("admin.bots", lambda it: it.running("/bots?done=hosts")),
     "house-bots-refused": Visit(
-        "admin.bots", lambda it: it.running("/bots"), then=ask_for_a_bad_bot, is_refused=True
+        "admin.new_bot", lambda it: it.running("/bots/new"), then=ask_for_a_bad_bot, is_refused=True
     ),
     "house-bot": Visit("admin.bot", Places.busiest_bot, then=ask_to_delete_bot),
     "house-bot-secret": Visit("admin.bot", Places.busiest_bot, then=renew_bot_secret),
@@ -415,9 +416,9 @@ VISITS = {
     "is-it-you": Visit("accounts.confirm", lambda it: "/confirm"),
     "history": Visit("household.history", lambda it: "/me/history"),
     "is-it-you-with-passkey": Visit("accounts.confirm", lambda it: it.with_passkey("/confirm"), who="ben"),
-    "tokens": Visit("household.tokens", lambda it: "/me/tokens", then=make_a_token),
+    "tokens": Visit("household.tokens", lambda it: "/me/tokens/new", then=make_a_token),
     "tokens-refused": Visit(
-        "household.tokens", lambda it: "/me/tokens", then=ask_for_nothing, is_refused=True
+        "household.new_token", lambda it: "/me/tokens/new", then=ask_for_nothing, is_refused=True
     ),
     "search": Visit("messages.search", lambda it: "/search"),
     "search-found": Visit("messages.search", lambda it: "/search?q=mina"),

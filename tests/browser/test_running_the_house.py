@@ -78,12 +78,37 @@ def test_the_house_is_closed_and_opened_again_from_a_phone(
     expect(ben.get_by_role("heading", name="Conversations")).to_be_attached()
 
 
+def test_a_secret_is_copied_and_a_reload_makes_no_other(server: ServerProcess, people_at: WindowsAt) -> None:
+    ada = people_at(server)("ada", size="phone")
+    ada.goto("/admin/bots")
+    ada.get_by_role("link", name="New bot").first.tap()
+    ada.get_by_label("Its name").fill("Mower")
+    ada.get_by_role("button", name="Make the bot").tap()
+    secret = ada.get_by_label("The secret of this bot")
+    expect(secret.get_by_role("textbox")).to_have_value(re.compile(r"^[\w-]{43}$"))
+
+    copy = secret.get_by_role("button", name="Copy", exact=True)
+    copy.tap()
+    expect(secret.get_by_role("button", name="Copied")).to_be_visible()
+    expect(secret.get_by_role("status")).to_have_text("Copied")
+    expect(copy).to_be_visible()
+
+    ada.reload()
+    expect(ada.get_by_text("It was shown once.")).to_be_visible()
+    expect(secret).to_have_count(0)
+    ada.goto("/admin/bots")
+    expect(ada.get_by_text("@mower")).to_have_count(1)
+
+
 def open_account(page: Page, name: str) -> None:
     """Walk from the list of conversations to somebody's account."""
     page.goto("/")
     page.get_by_role("link", name="House", exact=True).tap()
     expect(page.get_by_role("heading", name="The house")).to_be_visible()
-    page.get_by_role("navigation", name="Running the house").get_by_role("link", name="People").tap()
+    ways = page.get_by_role("navigation", name="Running the house")
+    expect(ways.get_by_role("link", name="People")).to_be_hidden()
+    ways.get_by_text("Overview").first.tap()
+    ways.get_by_role("link", name="People").tap()
     page.get_by_label("Find somebody").fill(name.lower())
     page.get_by_role("button", name="Find").tap()
     page.get_by_role("link", name=f"The account of {name}").tap()
