@@ -333,6 +333,19 @@ def test_without_a_token_an_address_has_the_budget(cast_folder: Path, tmp_path: 
     close(house)
 
 
+def test_a_refusal_tells_of_the_budget_that_is_spent(cast_folder: Path, tmp_path: Path) -> None:
+    house = House(copy_house(cast_folder, tmp_path / "data"), messages_per_minute=2, webhook_limit="1/minute")
+    program = Program(house, new_token(house, "ben", "messages:write")[1])
+    replies = [program.post("/messages", {"message": "hi"}) for _number in range(3)]
+    assert [reply.headers["X-RateLimit-Limit"] for reply in replies] == ["300", "300", "2"]
+    assert replies[2].headers["X-RateLimit-Remaining"] == "0"
+    path, headers = address_of(house, "/webhooks/<webhook_id>")
+    hooked = [Program(house).post(path, CALL, headers=headers) for _number in range(2)]
+    assert [reply.status_code for reply in hooked] == [200, 429]
+    assert hooked[1].headers["X-RateLimit-Limit"] == "1"
+    close(house)
+
+
 def test_the_budget_is_three_hundred_in_five_minutes_unless_set(house: House) -> None:
     assert Program(house).get("/health").headers["X-RateLimit-Limit"] == "300"
 

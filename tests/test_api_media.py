@@ -155,3 +155,8 @@ def test_large_files_are_compared_where_it_holds_up_nobody(house: House) -> None
 
     assert reply.status_code == 200, reply.text
     assert hashed_here == 0, "seven pieces, each of them elsewhere"
+
+
+def test_a_caption_that_is_too_long_is_refused_by_the_name_it_came_under(house: House) -> None:
+    reply = send(program_of(house, "ben"), house.home().id, form("a.png", caption="x" * 10_001))
+    assert (reply.status_code, list(reply.json["fields"])) == (422, ["caption"])

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from homechat import clock, settings
 from homechat.actor import Actor
-from homechat.api.messages import fields_as_sent
+from homechat.api.refusals import fields_as_sent
 from homechat.database import transaction
 from homechat.errors import InProgress
 from homechat.messages.actions import send_message
@@ -278,6 +278,26 @@ def test_the_first_room_that_is_given_counts(house: House) -> None:
     assert reply.json["message"]["channel_id"] == ours
     blank = program_of(house, "ben").post("/messages", {"message": "hi", "channel": "Ours", "room": "  "})
     assert blank.json["message"]["channel_id"] == ours
+
+
+def test_a_room_may_be_named_with_a_sign_in_front(house: House) -> None:
+    ours, signed = house.room("ben", name="Ours"), house.room("ben", name="#1 fans")
+    ben = program_of(house, "ben")
+
+    def room_of(name: str) -> int:
+        return int(ben.post("/messages", {"message": "hi", "room": name}).json["message"]["channel_id"])
+
+    assert (room_of("#Ours"), room_of("#1 fans"), room_of(f"#{ours}")) == (ours, signed, ours)
+    assert room_of("#") == house.home().id
+    made = room_of("#Workshop")
+    assert ben.get(f"/channels/{made}").json["channel"]["name"] == "Workshop"
+    assert room_of("Workshop") == made
+
+
+def test_what_is_left_blank_is_left_out(house: House) -> None:
+    blank = {"message": "hi", "user_id": "", "reply_to": "", "room": ""}
+    reply = program_of(house, "ben").post("/messages", blank)
+    assert reply.json["message"]["channel_id"] == house.home().id
 
 
 @pytest.mark.parametrize("wrong", [True, 0, -1, 2**70, 1.5, [], {}, "a\x00"])

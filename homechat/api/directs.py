@@ -7,8 +7,9 @@ from homechat.api.channel_json import channel_as_json
 from homechat.api.channels import channel_reply
 from homechat.api.endpoints import Body, Json, endpoint
 from homechat.api.message_json import listing_as_json
-from homechat.api.messages import Said, fields_as_sent, letter_of, reply_of, stretch_of
+from homechat.api.messages import Said, letter_of, reply_of, stretch_of
 from homechat.api.paging import Paged
+from homechat.api.refusals import fields_as_sent
 from homechat.api.shapes import Channels, MadeChannel, Messages, PostedMessage
 from homechat.doors.shapes import Text
 from homechat.messages.listing import NOTHING, messages_in

@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from http import HTTPStatus
 from inspect import getdoc
 from typing import Any, NoReturn, TypeVar
 
@@ -300,8 +301,8 @@ def _route() -> str:
 
 def _tell_budget(response: Response) -> Response:
     if "api_budget" in g:
-        budget, key = g.api_budget
-        standing = limits.standing(budget, key)
+        is_refused = response.status_code == HTTPStatus.TOO_MANY_REQUESTS and "spent_budget" in g
+        standing = limits.standing(*(g.spent_budget if is_refused else g.api_budget))
         response.headers["X-RateLimit-Limit"] = str(standing.limit)
         response.headers["X-RateLimit-Remaining"] = str(standing.remaining)
         response.headers["X-RateLimit-Reset"] = str(standing.reset_at)

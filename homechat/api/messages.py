@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from flask_babel import gettext as _
 from marshmallow import fields
@@ -14,6 +12,7 @@ from homechat.api.buttons import Button, Buttons
 from homechat.api.endpoints import Body, Json, endpoint
 from homechat.api.message_json import listing_as_json, message_as_json
 from homechat.api.paging import Paged
+from homechat.api.refusals import fields_as_sent
 from homechat.api.shapes import Messages, OneMessage, PostedMessage, Success
 from homechat.api.uploads import files_sent
 from homechat.database import db
@@ -26,7 +25,7 @@ from homechat.doors.shapes import (
     Text,
     YesOrNoOrText,
 )
-from homechat.errors import HomeChatError, NotFound
+from homechat.errors import NotFound
 from homechat.messages import changes, reactions
 from homechat.messages.action_cards import ACTIONS_MAX
 from homechat.messages.answering import answer_card
@@ -257,14 +256,3 @@ def reply_of(told: MessagePosted) -> Json:
     """Return the reply that brings a message, in both places where clients look for it."""
     found = message_as_json(db.session.get_one(Message, told.id))
     return {"success": True, "message": found, "data": {"message": found}}
-
-
-@contextmanager
-def fields_as_sent() -> Iterator[None]:
-    """Have refusals name the fields as programs know them."""
-    try:
-        yield
-    except HomeChatError as error:
-        names = {"body": "message", "label": "sender", "reply_to_id": "reply_to"}
-        error.fields = {names.get(field, field): why for field, why in error.fields.items()}
-        raise

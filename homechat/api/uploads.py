@@ -9,6 +9,7 @@ from flask import Response, request
 from homechat.actor import Actor
 from homechat.api.endpoints import Body, Json, endpoint
 from homechat.api.file_json import file_as_json
+from homechat.api.refusals import fields_as_sent
 from homechat.api.shapes import PostedMedia
 from homechat.doors.shapes import Text
 from homechat.messages.letters import Letter
@@ -60,7 +61,8 @@ def upload_thumbnail(actor: Actor, data: Json, upload_id: str) -> Response:
 def post_media(actor: Actor, data: Json, room_id: int) -> Json:
     """Send files to a room as one message: a form with them as `files[]`, 20 at most."""
     letter = Letter(body=data["caption"] or "", client_id=data["client_id"] or secrets.token_urlsafe(16))
-    told = post_files(actor, letter, room_id=room_id, files=files_sent())
+    with fields_as_sent(text="caption"):
+        told = post_files(actor, letter, room_id=room_id, files=files_sent())
     files = files_of([told.id]).get(told.id, [])
     return {
         "success": True,

@@ -79,7 +79,11 @@ class NumberInAddress(fields.Integer):
 
 
 class NumberOrDigits(Number):
-    """A whole number, in digits too: many a program can fill in nothing but text."""
+    """A whole number, in digits too: many a program can fill in nothing but text, or leaves it blank."""
+
+    def deserialize(self, value: Any, *places: Any, **kwargs: Any) -> Any:
+        """Return what was sent, or None where it is blank and may be left out."""
+        return super().deserialize(None if value == "" and self.allow_none else value, *places, **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, str) and is_number(value):

@@ -126,7 +126,8 @@ def spend(budget: Budget, *key_parts: object) -> None:
     try:
         _budgets().spend(budget, *key_parts)
     except TooMany as refusal:
-        g.retry_after = refusal.retry_after  # For the header of whichever reply comes of this.
+        # For the headers of whichever reply comes of this.
+        g.retry_after, g.spent_budget = refusal.retry_after, (budget, *key_parts)
         raise
 
 
