@@ -8,7 +8,8 @@ from marshmallow import fields, validate
 
 from homechat.actor import Actor
 from homechat.api.endpoints import Body, Json, endpoint
-from homechat.api.shapes import Moment, Shape, Success
+from homechat.api.paging import PagedIfAsked, part
+from homechat.api.shapes import Moment, Page, Shape, Success
 from homechat.bots import actions
 from homechat.bots.checking import Wanted
 from homechat.bots.data import bot_data, made_data, status_data
@@ -99,7 +100,7 @@ class BotWithSecret(Bot):
     webhook_secret = Text(metadata={"description": "What calls in both directions are signed with."})
 
 
-class Bots(Shape):
+class Bots(Page):
     bots = fields.List(fields.Nested(Bot))
 
 
@@ -161,10 +162,10 @@ class BotStatus(Shape):
     last_delivery = fields.Nested(LastDelivery, allow_none=True)
 
 
-@endpoint("GET", "/bots", needs=Scope.BOTS_WRITE, gives=Bots)
+@endpoint("GET", "/bots", needs=Scope.BOTS_WRITE, takes=PagedIfAsked, gives=Bots)
 def bots(actor: Actor, data: Json) -> Json:
     """Your bots; all of the house, for those who run it."""
-    return {"bots": [bot_data(actor, bot) for bot in bots_of(actor)]}
+    return part("bots", [bot_data(actor, bot) for bot in bots_of(actor)], data)
 
 
 @endpoint(

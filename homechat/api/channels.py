@@ -9,6 +9,7 @@ from homechat.accounts.cards import cards_of
 from homechat.actor import Actor
 from homechat.api.channel_json import channel_as_json, channels_as_json
 from homechat.api.endpoints import Body, Json, endpoint
+from homechat.api.paging import PagedIfAsked, part
 from homechat.api.people import person_as_json
 from homechat.api.shapes import Channels, Done, MadeChannel, MarkedAsRead, Members, OneChannel
 from homechat.doors.shapes import NumberOrDigits, Text, YesOrNo
@@ -43,10 +44,10 @@ class ReadUpTo(Body):
     up_to_message_id = NumberOrDigits(load_default=None, allow_none=True, at_least=1)
 
 
-@endpoint("GET", "/channels", needs=Scope.CHANNELS_READ, gives=Channels)
+@endpoint("GET", "/channels", needs=Scope.CHANNELS_READ, takes=PagedIfAsked, gives=Channels)
 def channels(actor: Actor, data: Json) -> Json:
     """All rooms that you can see, with what was said last and what is unread."""
-    return {"channels": channels_as_json(room_lines(actor))}
+    return part("channels", channels_as_json(room_lines(actor)), data)
 
 
 @endpoint("GET", "/channels/<int:room_id>", needs=Scope.CHANNELS_READ, gives=OneChannel)
@@ -95,12 +96,14 @@ def leave_channel_by_post(actor: Actor, data: Json, room_id: int) -> Json:
     return leave_channel(actor, data, room_id)
 
 
-@endpoint("GET", "/channels/<int:room_id>/members", needs=Scope.MEMBERS_READ, gives=Members)
+@endpoint(
+    "GET", "/channels/<int:room_id>/members", needs=Scope.MEMBERS_READ, takes=PagedIfAsked, gives=Members
+)
 def members(actor: Actor, data: Json, room_id: int) -> Json:
     """Who is in a room that you can see."""
     find_room(actor, room_id, RoomRight.SEE)
     cards = cards_of(user for _membership, user in members_of(room_id))
-    return {"members": [person_as_json(card) for card in cards]}
+    return part("members", [person_as_json(card) for card in cards], data)
 
 
 @endpoint(

@@ -8,7 +8,7 @@ from homechat.api.channels import channel_reply
 from homechat.api.endpoints import Body, Json, endpoint
 from homechat.api.message_json import listing_as_json
 from homechat.api.messages import Said, letter_of, reply_of, stretch_of
-from homechat.api.paging import Paged
+from homechat.api.paging import Paged, PagedIfAsked, part
 from homechat.api.refusals import fields_as_sent
 from homechat.api.shapes import Channels, MadeChannel, Messages, PostedMessage
 from homechat.doors.shapes import Text
@@ -28,13 +28,14 @@ class With(Body):
     username = Text(required=True)
 
 
-@endpoint("GET", "/dm/channels", needs=Scope.CHANNELS_READ, gives=Channels)
+@endpoint("GET", "/dm/channels", needs=Scope.CHANNELS_READ, takes=PagedIfAsked, gives=Channels)
 def direct_channels(actor: Actor, data: Json) -> Json:
     """The conversations that you are in."""
-    return {"channels": [channel_as_json(room) for room in room_lines(actor) if room.card.is_direct]}
+    found = [channel_as_json(room) for room in room_lines(actor) if room.card.is_direct]
+    return part("channels", found, data)
 
 
-@endpoint("GET", "/direct_messages", needs=Scope.CHANNELS_READ, gives=Channels)
+@endpoint("GET", "/direct_messages", needs=Scope.CHANNELS_READ, takes=PagedIfAsked, gives=Channels)
 def direct_conversations(actor: Actor, data: Json) -> Json:
     """The conversations that you are in, as `/dm/channels` has them."""
     return direct_channels(actor, data)

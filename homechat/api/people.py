@@ -12,7 +12,8 @@ from homechat.accounts.queries import everyone
 from homechat.accounts.recovery import RESET_LINK_LIFE, make_reset_link
 from homechat.actor import Actor
 from homechat.api.endpoints import Body, Json, endpoint
-from homechat.api.shapes import Moment, Shape, Success
+from homechat.api.paging import PagedIfAsked, part
+from homechat.api.shapes import Moment, Page, Shape, Success
 from homechat.doors.shapes import Number, Text, YesOrNo
 from homechat.extensions import current_settings
 from homechat.household.people import lock_person, unlock_person
@@ -51,7 +52,7 @@ class Account(Shape):
     last_seen_at = Moment(allow_none=True)
 
 
-class Accounts(Shape):
+class Accounts(Page):
     users = fields.List(fields.Nested(Account))
 
 
@@ -75,10 +76,10 @@ class ResetLink(Success):
     expires_at = Moment()
 
 
-@endpoint("GET", "/users", needs=Scope.ADMIN_READ, gives=Accounts)
+@endpoint("GET", "/users", needs=Scope.ADMIN_READ, takes=PagedIfAsked, gives=Accounts)
 def users(actor: Actor, data: Json) -> Json:
     """All accounts."""
-    return {"users": [_account(user) for user in everyone()]}
+    return part("users", [_account(user) for user in everyone()], data)
 
 
 @endpoint("POST", "/users/<int:user_id>/lock", needs=Scope.ADMIN_WRITE, gives=Success)

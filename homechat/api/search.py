@@ -56,6 +56,7 @@ def search_house(actor: Actor, data: Json) -> Json:
         "messages": [_message(hit) for hit in found.messages.page],
         "totalResults": len(found.people) + len(rooms) + found.messages.count,
         "has_more": found.messages.has_more,
+        "oldest_id": min((hit.message.id for hit in found.messages.page), default=None),
     }
 
 

@@ -159,6 +159,18 @@ class User(Author):
     avatar_color_index = Number()
 
 
+class Page(Shape):
+    """A page of a long list."""
+
+    ABOUT = {
+        "has_more": "Whether there is more in that direction.",
+        "oldest_id": "What to send as `before` for the next older page; null: this one is empty.",
+    }
+
+    has_more = YesOrNo()
+    oldest_id = Number(allow_none=True)
+
+
 class Users(Shape):
     ABOUT = {
         "users": "The people.",
@@ -171,7 +183,7 @@ class OneUser(Shape):
     user = fields.Nested(User)
 
 
-class Members(Shape):
+class Members(Page):
     ABOUT = {
         "members": "The people in the room.",
     }
@@ -309,18 +321,6 @@ class OneMessage(Shape):
     message = fields.Nested(Message)
 
 
-class Page(Shape):
-    """A page of a long list."""
-
-    ABOUT = {
-        "has_more": "Whether there is more in that direction.",
-        "oldest_id": "What to send as `before` for the next older page; null: this one is empty.",
-    }
-
-    has_more = YesOrNo()
-    oldest_id = Number(allow_none=True)
-
-
 class Messages(Page):
     messages = fields.List(fields.Nested(Message))
 
@@ -379,7 +379,7 @@ class Channel(Shape):
     created_at = Moment()
 
 
-class Channels(Shape):
+class Channels(Page):
     channels = fields.List(fields.Nested(Channel))
 
 
@@ -425,6 +425,7 @@ class Found(Shape):
     ABOUT = {
         "totalResults": "How much of everything; of messages, 100 at most are counted.",
         "has_more": "Whether there are older messages than these.",
+        "oldest_id": "What to send as `before` for those; null: none was found.",
         "users": "People.",
         "channels": "Rooms.",
         "messages": "Messages, the newest first.",
@@ -435,3 +436,4 @@ class Found(Shape):
     messages = fields.List(fields.Nested(FoundMessage))
     totalResults = Number()  # noqa: N815 - as clients spell it.
     has_more = YesOrNo()
+    oldest_id = Number(allow_none=True)
