@@ -267,7 +267,6 @@ IN_PUBLIC_ROOM: dict[str, dict[str, int]] = {
     "api.unreact": {"member": NOT_FOUND, "admin": NOT_FOUND},
     "api.create_channel": {"guest": FORBIDDEN},
     "api.join_channel": {"bot": FORBIDDEN},
-    "api.members": {"member": FORBIDDEN, "admin": FORBIDDEN},
     "api.mark_as_read": {"bot": CONFLICT, "member": FORBIDDEN, "admin": FORBIDDEN},
 }
 """Who is refused by the rules of rooms in one of Cleo's, in which the guest is and nobody else of those who ask."""
