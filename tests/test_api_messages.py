@@ -19,6 +19,7 @@ from homechat.messages.listing import Stretch, messages_everywhere, messages_in
 from homechat.messages.models import Message
 from homechat.messages.sidebar import sidebar
 from homechat.rooms.actions import archive_room
+from homechat.rooms.membership import leave_room
 from homechat.rooms.models import Membership, Room
 from homechat.security.policy import RoomKind
 from tests.api_client import app_of, program_of
@@ -281,23 +282,35 @@ def test_the_first_room_that_is_given_counts(house: House) -> None:
 
 
 def test_a_room_may_be_named_with_a_sign_in_front(house: House) -> None:
-    ours, signed = house.room("ben", name="Ours"), house.room("ben", name="#1 fans")
-    ben = program_of(house, "ben")
+    ours, ben = house.room("ben", name="Ours"), program_of(house, "ben")
 
     def room_of(name: str) -> int:
         return int(ben.post("/messages", {"message": "hi", "room": name}).json["message"]["channel_id"])
 
-    assert (room_of("#Ours"), room_of("#1 fans"), room_of(f"#{ours}")) == (ours, signed, ours)
+    assert (room_of("#Ours"), room_of(" \u200b#Ours"), room_of(f"#{ours}")) == (ours, ours, ours)
     assert room_of("#") == house.home().id
     made = room_of("#Workshop")
     assert ben.get(f"/channels/{made}").json["channel"]["name"] == "Workshop"
     assert room_of("Workshop") == made
 
 
-def test_what_is_left_blank_is_left_out(house: House) -> None:
-    blank = {"message": "hi", "user_id": "", "reply_to": "", "room": ""}
-    reply = program_of(house, "ben").post("/messages", blank)
+@pytest.mark.parametrize("name", ["#Secret", " #Secret", "\u200b#secret", "##Secret"])
+def test_no_spelling_of_a_private_rooms_name_makes_a_public_one(house: House, name: str) -> None:
+    secret = house.room("cleo", "ben", name="Secret")
+    ben, cleo = program_of(house, "ben"), program_of(house, "cleo")
+    assert cleo.post("/messages", {"message": "hi", "room": name}).json["message"]["channel_id"] == secret
+    house.act(leave_room, house.actor("ben"), secret)
+    assert ben.post("/messages", {"message": "for those in there", "room": name}).status_code == 404
+    squatted = ben.post("/channels", {"name": name}).json["channel"]
+    assert squatted["name"].lower() == "secret", "no room is called what stands before names"
+
+
+def test_what_is_left_blank_is_left_out_but_never_who_is_to_read_it(house: House) -> None:
+    ben = program_of(house, "ben")
+    reply = ben.post("/messages", {"message": "hi", "reply_to": "", "room": ""})
     assert reply.json["message"]["channel_id"] == house.home().id
+    refused = ben.post("/messages", {"message": "for one person", "user_id": ""})
+    assert (refused.status_code, list(refused.json["fields"])) == (422, ["user_id"])
 
 
 @pytest.mark.parametrize("wrong", [True, 0, -1, 2**70, 1.5, [], {}, "a\x00"])

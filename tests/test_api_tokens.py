@@ -527,7 +527,7 @@ def test_the_page_says_what_is_missing_and_keeps_what_was_typed(house: House) ->
     page = house.client("ben").post("/me/tokens/new", {"name": "Lights", "reach": "rooms"})
 
     assert page.status_code == 422
-    assert "one thing at least" in page.text
+    assert "at least one thing" in page.text
     assert 'value="Lights"' in page.text
     assert page.text.count(" autofocus") == 1, "where one goes on"
     assert re.search(r'<input [^>]*name="scopes"[^>]* autofocus>', page.text)

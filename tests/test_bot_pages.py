@@ -66,6 +66,24 @@ def test_reloading_the_page_of_a_new_secret_makes_nothing_new_and_says_what_to_d
     assert "It was shown once." not in ada.get(reply.location.partition("?")[0]).text
 
 
+def test_whoever_only_looks_whether_the_page_is_there_is_shown_no_secret(house: House) -> None:
+    ada = house.client("ada")
+    there = ada.post("/admin/bots/new", {"name": "Mower"}).location
+    assert ada.client.head(there, base_url="https://localhost").status_code == 200
+    assert shown_secret(ada.get(there).text)
+
+
+def test_what_nobody_could_be_shown_is_not_made(house: House) -> None:
+    ada = house.client("ada")
+    house.app.extensions["homechat_field_encryption"] = None  # Whatever it is that fails.
+    house.app.config["PROPAGATE_EXCEPTIONS"] = False
+    for page in ("/admin/bots/new", "/me/tokens/new"):
+        assert ada.post(page, {"name": "Mower", "scopes": "search"}).status_code == 500
+    with house.rows() as session:
+        assert session.scalars(sa.select(Bot)).all() == []
+        assert session.scalars(sa.select(ApiToken)).all() == []
+
+
 def test_not_even_the_cookie_of_before_shows_a_secret_again(house: House) -> None:
     number, ada = a_bot(house, "ada"), house.client("ada")
     there = ada.post(f"/admin/bots/{number}/secret").location

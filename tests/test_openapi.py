@@ -251,7 +251,12 @@ def test_the_shared_shapes_are_those_of_the_contract() -> None:
         "url",
         "thumbnail_url",
     }
-    assert fields(shapes.Found) - {"has_more", "oldest_id"} == {"users", "channels", "messages", "totalResults"}
+    assert fields(shapes.Found) - {"has_more", "oldest_id"} == {
+        "users",
+        "channels",
+        "messages",
+        "totalResults",
+    }
 
 
 # The page

@@ -93,18 +93,20 @@ def test_on_a_full_disk_a_program_is_told_so_before_a_byte_is_read(cast_folder: 
 def test_who_may_send_no_files_is_told_so_before_a_byte_is_read(server: ServerProcess, closed: bool) -> None:
     house = House(server.data_dir)
     _row, token = new_token(house, "ben", *(["media:write"] if closed else ["messages:write"]))
+    answers: list[bytes] = []
     if closed:
         house.act(lock_down, Actor.operator(), Kind.TOKENS, hours=1)
     try:
         kind = f"multipart/form-data; boundary=b\r\nAuthorization: Bearer {token}"
-        with announce(server, "/api/v1/channels/1/media", LARGE_BYTES, kind=kind) as connection:
-            answer = reply_to(connection)
+        for what in ("media", "messages"):
+            with announce(server, f"/api/v1/channels/1/{what}", LARGE_BYTES, kind=kind) as connection:
+                answers.append(reply_to(connection))
     finally:
         if closed:
             house.act(lift, Actor.operator())
     status, code = (b"423", b"locked_down") if closed else (b"403", b"scope_needed")
-    assert answer.split(b" ")[1] == status
-    assert code in answer
+    assert [answer.split(b" ")[1] for answer in answers] == [status] * 2
+    assert all(code in answer for answer in answers)
 
 
 def announce_files(server: ServerProcess, device: Talker) -> socket.socket:

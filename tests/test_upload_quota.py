@@ -62,7 +62,7 @@ def test_who_shares_and_takes_back_all_day_fills_no_disk(tight: House) -> None:
         file = share(tight, "ben", home, "a.txt", bytes([number]) * MUCH)
         tight.act(drop_upload, ben, file.id)
 
-    with pytest.raises(NoSpace, match="room tomorrow"):
+    with pytest.raises(NoSpace, match="free tomorrow"):
         share(tight, "ben", home, "a.txt", b"x" * MUCH)
 
     share(tight, "ben", home, "small.txt", b"x")

@@ -27,6 +27,7 @@ from homechat.bots.models import (
     WebhookDelivery,
 )
 from homechat.bots.queries import bots_of, find_bot, holds, is_at_work
+from homechat.database import transaction
 from homechat.doors import shown_once
 from homechat.doors.forms import errors_of, form_number, form_text, query_number
 from homechat.doors.people import current_actor
@@ -95,12 +96,14 @@ def new_bot() -> Page:
 def make_bot() -> Page:
     actor = current_actor()
     try:
-        made = actions.create_bot(actor, _wanted())
+        with transaction():
+            made = actions.create_bot(actor, _wanted())
+            shown_once.keep(_secret_of(made.bot), made.secret)
     except StepUpNeeded:
         raise
     except HomeChatError as error:
         return _new_bot_page(actor, form=request.form, errors=errors_of(error)), error.status
-    return _with_secret(made)
+    return _to_secret(made.bot)
 
 
 @blueprint.post("/bots/hosts")
@@ -148,7 +151,10 @@ def switch_bot_off(bot_id: int) -> Page:
 
 @blueprint.post("/bots/<int:bot_id>/secret")
 def renew_bot_secret(bot_id: int) -> Page:
-    return _with_secret(actions.renew_secret(current_actor(), bot_id))
+    with transaction():
+        made = actions.renew_secret(current_actor(), bot_id)
+        shown_once.keep(_secret_of(made.bot), made.secret)
+    return _to_secret(made.bot)
 
 
 @blueprint.post("/bots/<int:bot_id>/delete")
@@ -234,10 +240,9 @@ def _as_form(found: Bot) -> dict[str, str]:
     }
 
 
-def _with_secret(made: actions.Made) -> Page:
+def _to_secret(found: Bot) -> Page:
     """Go to the page of a bot, which shows the secret that was made this moment."""
-    shown_once.keep(_secret_of(made.bot), made.secret)
-    return redirect(url_for("admin.bot", bot_id=made.bot.id, done="secret"))
+    return redirect(url_for("admin.bot", bot_id=found.id, done="secret"))
 
 
 def _secret_of(found: Bot) -> str:

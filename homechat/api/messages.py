@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import secrets
 
+from flask import request
 from flask_babel import gettext as _
 from marshmallow import fields
 
 from homechat.actor import Actor
 from homechat.api.buttons import Button, Buttons
-from homechat.api.endpoints import Body, Json, endpoint
+from homechat.api.endpoints import FORM_WITH_FILES, Body, Json, endpoint
 from homechat.api.message_json import listing_as_json, message_as_json
 from homechat.api.paging import Paged
 from homechat.api.refusals import fields_as_sent
@@ -20,6 +21,7 @@ from homechat.doors.bearers import require_scope
 from homechat.doors.shapes import (
     MomentOrText,
     NameOrNumber,
+    NumberDigitsOrBlank,
     NumberInAddress,
     NumberOrDigits,
     Text,
@@ -84,8 +86,8 @@ class Said(Words):
     client_id = Text(load_default=None, allow_none=True)
     title = Text(load_default=None, allow_none=True)
     sender = Text(load_default=None, allow_none=True)
-    reply_to = NumberOrDigits(load_default=None, allow_none=True, at_least=1)
-    reply_to_id = NumberOrDigits(load_default=None, allow_none=True, at_least=1)
+    reply_to = NumberDigitsOrBlank(load_default=None, allow_none=True, at_least=1)
+    reply_to_id = NumberDigitsOrBlank(load_default=None, allow_none=True, at_least=1)
     actions = Buttons(fields.Nested(Button), at_most=ACTIONS_MAX, load_default=None, allow_none=True)
     ack_required = YesOrNoOrText(load_default=None, allow_none=True)
     expires_at = MomentOrText(load_default=None, allow_none=True)
@@ -168,6 +170,8 @@ def post_message(actor: Actor, data: Json) -> Json:
 def post_to_channel(actor: Actor, data: Json, room_id: int) -> Json:
     """Say something in a room; with files, as a form that has them as `files[]`, with the scope `media:write` too."""
     files = files_sent()
+    if request.mimetype == FORM_WITH_FILES and not request.content_length:  # It was left unread.
+        require_scope(actor, Scope.MEDIA_WRITE)
     with fields_as_sent():
         if not files:
             return reply_of(post(actor, letter_of(data), room=room_id))

@@ -2,9 +2,9 @@
 
 At least once: whoever is about to send a row has a lease on it, and when that ran out without a word somebody else
 sends it again, under the same uuid. One at a time for each bot, ten for all bots of one owner, and owners take turns:
-those that never answer hold up nobody but themselves.
-While the house is closed to bots everything waits, and no try is counted. WAITING_MAX messages wait for one bot: what
-comes then is dead at once, in the log (`delivery_log.py`). Taps always get in.
+those that never answer hold up nobody for long but themselves. While the house is closed to bots everything waits, and
+no try is counted. WAITING_MAX messages wait for one bot: what comes then is dead at once, in the log
+(`delivery_log.py`). Taps always get in.
 """
 
 from __future__ import annotations

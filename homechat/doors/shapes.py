@@ -79,16 +79,20 @@ class NumberInAddress(fields.Integer):
 
 
 class NumberOrDigits(Number):
-    """A whole number, in digits too: many a program can fill in nothing but text, or leaves it blank."""
-
-    def deserialize(self, value: Any, *places: Any, **kwargs: Any) -> Any:
-        """Return what was sent, or None where it is blank and may be left out."""
-        return super().deserialize(None if value == "" and self.allow_none else value, *places, **kwargs)
+    """A whole number, in digits too: many a program can fill in nothing but text."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, str) and is_number(value):
             value = int(value)
         return super()._deserialize(value, attr, data, **kwargs)
+
+
+class NumberDigitsOrBlank(NumberOrDigits):
+    """The same, or blank for none. Never for what says who is to read it."""
+
+    def deserialize(self, value: Any, *places: Any, **kwargs: Any) -> Any:
+        """Return the number that was sent, or None where it is blank."""
+        return super().deserialize(None if value == "" else value, *places, **kwargs)
 
 
 class NameOrNumber(fields.Field[str | int]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 
-from flask import session
+from flask import request, session
 
 from homechat.accounts import challenges
 from homechat.accounts.proof_models import Purpose
@@ -22,15 +22,21 @@ _KEPT = "shown_once"
 
 
 def keep(about: str, secret: str) -> None:
-    """Have the next page that is about `about` show `secret`, in this browser and for this sign-in alone."""
+    """Have the next page that is about `about` show `secret`, in this browser and for this sign-in alone.
+
+    In the transaction that makes it: what nobody can be shown shall not be there.
+    """
     actor = current_actor()
     ticket = challenges.pose(Purpose.SHOWN_ONCE, user_id=actor.user_id)
     session[_KEPT] = field_encryption.seal(json.dumps([about, actor.session_id, ticket, secret]))
 
 
 def take(about: str) -> str | None:
-    """Return the secret that is kept for the page about `about`, and forget it; None where there is none any more."""
-    if _KEPT not in session:
+    """Return the secret that is kept for the page about `about`, and forget it; None where there is none any more.
+
+    Whoever only asks for the head of the page takes nothing. Of two that were made at once, in two tabs, one is kept.
+    """
+    if _KEPT not in session or request.method != "GET":
         return None
     try:
         kept_about, session_id, ticket, secret = json.loads(field_encryption.unseal(session[_KEPT]))

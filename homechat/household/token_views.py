@@ -12,6 +12,7 @@ from werkzeug.datastructures import MultiDict
 from homechat.accounts import api_tokens, step_up
 from homechat.accounts.token_models import ApiToken, TokenKind
 from homechat.actor import Actor, Role
+from homechat.database import transaction
 from homechat.doors import shown_once
 from homechat.doors.forms import errors_of, form_number, form_numbers, form_text
 from homechat.doors.people import current_actor
@@ -74,27 +75,31 @@ def new_token() -> Page:
 def make_token() -> Page:
     actor = current_actor()
     try:
-        _row, spelled = create_token(
-            actor,
-            name=form_text("name"),
-            scopes=request.form.getlist("scopes")[: len(Scope) + 1],
-            room_ids=form_numbers("room_ids") if form_text("reach") == "rooms" else None,
-            hours=form_number("hours", default=DEFAULT_HOURS) or None,
-            as_bot=form_text("acts_as") == "bot",
-        )
+        with transaction():
+            _row, spelled = create_token(
+                actor,
+                name=form_text("name"),
+                scopes=request.form.getlist("scopes")[: len(Scope) + 1],
+                room_ids=form_numbers("room_ids") if form_text("reach") == "rooms" else None,
+                hours=form_number("hours", default=DEFAULT_HOURS) or None,
+                as_bot=form_text("acts_as") == "bot",
+            )
+            shown_once.keep(ABOUT, spelled)
     except StepUpNeeded:
         raise
     except HomeChatError as error:
         return _new_token_page(actor, form=request.form, errors=errors_of(error)), error.status
-    return _with_token(spelled, done="made")
+    return _to_list(done="made")
 
 
 @blueprint.post("/me/tokens/<int:token_id>/rotate")
 def rotate_token(token_id: int) -> Page:
     actor = current_actor()
     hours = form_number("overlap_hours", default=api_tokens.OVERLAP_HOURS)
-    _row, spelled = api_tokens.rotate(actor, token_id, overlap_hours=hours)
-    return _with_token(spelled, done="replaced")
+    with transaction():
+        _row, spelled = api_tokens.rotate(actor, token_id, overlap_hours=hours)
+        shown_once.keep(ABOUT, spelled)
+    return _to_list(done="replaced")
 
 
 @blueprint.post("/me/tokens/<int:token_id>/revoke")
@@ -105,9 +110,8 @@ def revoke_token(token_id: int) -> Page:
     return redirect(url_for("household.tokens", done="revoked"))
 
 
-def _with_token(spelled: str, *, done: str) -> Page:
+def _to_list(*, done: str) -> Page:
     """Go to the list of tokens, which shows the one that was made this moment."""
-    shown_once.keep(ABOUT, spelled)
     return redirect(url_for("household.tokens", done=done))
 
 

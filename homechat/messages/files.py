@@ -29,10 +29,14 @@ def send_files(actor: Actor, letter: Letter, *, room_id: int, files: Iterable[Re
         for file in files:
             upload = store_upload(actor, room_id=room_id, name=file.name, stream=file.stream)
             upload_ids.append(upload.id)
-        return send_message(actor, room_id=room_id, **vars(replace(letter, upload_ids=upload_ids)))
+        told = send_message(actor, room_id=room_id, **vars(replace(letter, upload_ids=upload_ids)))
     except HomeChatError:
         _drop(actor, upload_ids)
         raise
+    # Where the same was sent at the same moment, the message has the files of whoever was first.
+    taken = {file["id"] for file in told.files}
+    _drop(actor, [upload_id for upload_id in upload_ids if upload_id not in taken])
+    return told
 
 
 def _drop(actor: Actor, upload_ids: list[str]) -> None:

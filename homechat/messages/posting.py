@@ -16,7 +16,7 @@ from homechat.realtime.events import MessagePosted
 from homechat.rooms.actions import create_room, start_direct
 from homechat.rooms.finding import find_room, no_such_room
 from homechat.rooms.membership import join_room
-from homechat.rooms.naming import SIGN, is_name_of_private_room, room_called, room_meant
+from homechat.rooms.naming import is_name_of_private_room, room_called, room_meant
 from homechat.rooms.people import direct_with
 from homechat.rooms.queries import may_create_room
 from homechat.security.policy import RoomRight, Scope, has_scope
@@ -36,8 +36,8 @@ def post(actor: Actor, letter: Letter, *, room: str | int | None) -> MessagePost
     room_id = room_meant(actor, room) if room is not None else _room_of_answer(actor, letter)
     if room_id is not None:
         _enter(actor, room_id, letter)
-    elif isinstance(room, str) and not is_number(room.removeprefix(SIGN)) and letter.reply_to_id is None:
-        room_id = _make_public(actor, room.removeprefix(SIGN))
+    elif isinstance(room, str) and not is_number(room) and letter.reply_to_id is None:
+        room_id = _make_public(actor, room)
     else:
         raise no_such_room()
     return send_message(actor, room_id=room_id, **vars(letter))

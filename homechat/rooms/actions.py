@@ -23,7 +23,7 @@ from homechat.rooms.models import (
     NAME_MIN_CHARACTERS,
     Room,
 )
-from homechat.rooms.naming import folded
+from homechat.rooms.naming import folded, without_sign
 from homechat.rooms.people import direct_key, may_write_to
 from homechat.rooms.queries import may_create_room, may_start_direct
 from homechat.security import limits
@@ -154,7 +154,7 @@ def _direct_room(key: str) -> Room | None:
 
 
 def _checked(name: str, description: str) -> tuple[str, str]:
-    name = one_line(name)
+    name = without_sign(name)
     description = one_line(description)
     fields = {}
     if not NAME_MIN_CHARACTERS <= len(name) <= NAME_MAX_CHARACTERS:

@@ -19,6 +19,7 @@ from homechat.security.policy import RoomKind, RoomRight
 from homechat.text import is_number, one_line
 
 SIGN = "#"
+"""Stands before names of rooms where they are shown, and begins none."""
 ROOM_FIELDS = ("room", "room_id", "channel", "channel_id")
 """In which of these what programs send names a room: the first that says something counts."""
 
@@ -28,16 +29,22 @@ def folded(name: str) -> str:
     return unicodedata.normalize("NFKC", name).casefold()
 
 
+def without_sign(name: str) -> str:
+    """Return a name as it was meant: on one line, without what is shown before names."""
+    return one_line(one_line(name).lstrip(SIGN))
+
+
 def room_named(sent: Mapping[str, object]) -> str | int | None:
     """Return the name or the number of the room that `sent` names, or None where it names none; see `ROOM_FIELDS`.
 
-    A blank name is none, nor is a # alone. Raises NotFound for what can be no room's: anything but text and whole
-    numbers.
+    A name may have # in front; a blank one is none. Raises NotFound for what can be no room's: anything but text and
+    whole numbers.
     """
     for named in map(sent.get, ROOM_FIELDS):
         if isinstance(named, bool) or not isinstance(named, str | int | None):
             raise no_such_room()
-        if named is not None and not (isinstance(named, str) and one_line(named) in ("", SIGN)):
+        named = without_sign(named) if isinstance(named, str) else named
+        if named not in (None, ""):
             return named
     return None
 
@@ -45,19 +52,15 @@ def room_named(sent: Mapping[str, object]) -> str | int | None:
 def room_meant(actor: Actor, room: str | int | None) -> int | None:
     """Return the id of the room that a program means, or None where the actor can see none like it.
 
-    A number is an id. Text is a name, with # in front or without; what no room is called and is all digits is an id,
-    because many programs can send nothing but text. Nothing, or only blanks, is the household's own room. Raises
-    Conflict as `room_called`.
+    A number is an id. Text is a name; what no room is called and is all digits is an id, because many programs can send
+    nothing but text. Nothing, or only blanks, is the household's own room. Raises Conflict as `room_called`.
     """
     if isinstance(room, str):
-        room = one_line(room)
+        room = without_sign(room)
     if room is None or room == "":
         room = home_room().id
     if isinstance(room, str):
         found = room_called(actor, room)
-        if found is None and room.startswith(SIGN):
-            room = room.removeprefix(SIGN)
-            found = room_called(actor, room)
         if found is not None or not is_number(room):
             return found
         room = int(room)

@@ -11,7 +11,7 @@ import { Times } from "./lib/times.js";
 import { Uploads } from "./lib/uploads.js";
 import { at, page, say } from "./page.js";
 import { sendFile } from "./parts/sending-file.js";
-import { Socket, followPage } from "./socket.js";
+import { NotSent, Socket, followPage } from "./socket.js";
 import { Transport } from "./transport.js";
 
 export { say };
@@ -23,6 +23,9 @@ export const outboxFiles = new OutboxFiles({ store: new BlobStore(() => indexedD
 
 const socket = new Socket({ url: socketUrl(), plainWorks: () => transport.reachesHouse() });
 export const transport = new Transport({ socket, root: page.root, csrf: page.csrf, isWatched });
+
+/** Whether the server has said on this line to whom it speaks: somebody else may have signed in here meanwhile. */
+let isGreeted = false;
 
 /**
  * What elements tell each other: "outbox" when its entries changed, "posted" when the person wrote something
@@ -38,7 +41,8 @@ export const outbox = new Outbox({
   tab: tabName(),
   newId: newClientId,
   locks: navigator.locks,
-  send: ({ room_id, body, client_id, reply_to, files }) => {
+  send: async ({ room_id, body, client_id, reply_to, files }) => {
+    if (socket.state === "online" && !isGreeted) throw new NotSent("offline");
     const upload_ids = files?.map(({ id }) => id);
     return transport.send("message:send", {
       room_id, body, client_id, ...(reply_to && { reply_to_id: reply_to.id }), ...(upload_ids && { upload_ids }),
@@ -163,7 +167,11 @@ export function moveIn() {
   listen("message:posted", messageArrived, forever);
   listen("message:changed", messageArrived, forever);
   listen("message:answered", messageArrived, forever);
-  listen("state", ({ state }) => { if (state === "online") outbox.flush(); }, forever);
+  listen("state", ({ state }) => {
+    if (state === "online") outbox.flush();
+    else isGreeted = false;
+  }, forever);
+  listen("server:hello", ({ person_id }) => greeted(person_id), forever);
   listen("sync", () => outbox.flush(), forever);
   // Another tab of the same person wrote, retried or gave something up.
   window.addEventListener("storage", ({ key }) => { if (outbox.owns(key)) local.emit("outbox"); });
@@ -172,6 +180,13 @@ export function moveIn() {
   outboxFiles.forgetAllBut(() => outbox.entries().flatMap(({ files = [] }) => files.map(({ key }) => key)));
   followPage(socket, window);
   socket.open();
+}
+
+/** @param {number} personId to whom the server speaks; what waits here goes out in nobody else's name */
+function greeted(personId) {
+  isGreeted = personId === me?.id;
+  if (isGreeted) outbox.flush();
+  else transport.end("");
 }
 
 /**

@@ -336,3 +336,23 @@ def test_a_page_of_yesterday_says_that_homechat_was_updated(person: Windows) -> 
     pill(ada).get_by_role("button", name="Reload").click()
     expect(ada.locator("message-list.is-ready")).to_be_attached()
     expect(pill(ada)).to_be_hidden()
+
+
+def test_where_somebody_else_has_signed_in_what_waits_does_not_go_out_in_their_name(person: Windows) -> None:
+    house = person.house
+    room, ben = house.room("ada", "ben"), house.id_of("ben")
+    ada = person("ada")
+    wire = Wire(ada)
+    wire.enter(room)
+    say(ada, "mine")
+    expect(delivery(expect_message(ada, "mine"))).not_to_have_attribute("data-state", "pending")
+
+    def as_bens(frame: str) -> list[str]:
+        is_hello = is_event(frame, "server:hello")
+        return [re.sub(r'"person_id": ?\d+', f'"person_id":{ben}', frame) if is_hello else frame]
+
+    wire.comes = as_bens
+    wire.cut()
+    say(ada, "not his")
+    expect(pill(ada)).to_have_attribute("data-state", "ended")
+    assert stored(house, room) == ["mine"]

@@ -564,7 +564,8 @@ def test_a_film_is_seen_as_it_was_filmed_and_moves_nobody_away(person: Windows, 
     ada.goto("/")
     for name, sides in (("broad.webm", [640, 360]), ("upright.webm", [360, 640])):
         film = base64.b64decode(ada.evaluate(FILM, sides))
-        send_files(house, "ben", room, share(house, "ben", room, name, film), body=name)
+        # Of her own: she comes to what is new otherwise, and stays there.
+        send_files(house, "ada", room, share(house, "ada", room, name, film), body=name)
     enter(ada, room)
     for name, shape in (("broad.webm", 16 / 9), ("upright.webm", 9 / 16)):
         film = expect_message(ada, name).locator("video")
