@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import secrets
 
-from flask import request
 from flask_babel import gettext as _
 from marshmallow import fields
 
 from homechat.actor import Actor
 from homechat.api.buttons import Button, Buttons
-from homechat.api.endpoints import FORM_WITH_FILES, Body, Json, endpoint
+from homechat.api.endpoints import Body, Json, endpoint
 from homechat.api.message_json import listing_as_json, message_as_json
 from homechat.api.paging import Paged
 from homechat.api.refusals import fields_as_sent
 from homechat.api.shapes import Messages, OneMessage, PostedMessage, Success
-from homechat.api.uploads import files_sent
+from homechat.api.uploads import files_sent, was_left_unread
 from homechat.database import db
 from homechat.doors.bearers import require_scope
 from homechat.doors.shapes import (
@@ -170,7 +169,7 @@ def post_message(actor: Actor, data: Json) -> Json:
 def post_to_channel(actor: Actor, data: Json, room_id: int) -> Json:
     """Say something in a room; with files, as a form that has them as `files[]`, with the scope `media:write` too."""
     files = files_sent()
-    if request.mimetype == FORM_WITH_FILES and not request.content_length:  # It was left unread.
+    if was_left_unread():
         require_scope(actor, Scope.MEDIA_WRITE)
     with fields_as_sent():
         if not files:

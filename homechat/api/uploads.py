@@ -7,7 +7,7 @@ import secrets
 from flask import Response, request
 
 from homechat.actor import Actor
-from homechat.api.endpoints import Body, Json, endpoint
+from homechat.api.endpoints import FORM_WITH_FILES, Body, Json, endpoint
 from homechat.api.file_json import file_as_json
 from homechat.api.refusals import fields_as_sent
 from homechat.api.shapes import PostedMedia
@@ -78,3 +78,8 @@ def files_sent() -> list[ReceivedFile]:
     """Return the files of the form that was sent, if one was; see FIELDS. Raises Invalid past 20."""
     field = next((name for name in FIELDS if name in request.files), FIELDS[0])
     return received_files(field)
+
+
+def was_left_unread() -> bool:
+    """Whether a form came without what was in it, because its sender may send no files; see `serving/front.py`."""
+    return request.mimetype == FORM_WITH_FILES and not request.content_length
