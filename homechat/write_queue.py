@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from contextvars import Context, ContextVar, copy_context
 
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
 from homechat.errors import Unavailable
 
@@ -49,7 +50,8 @@ class WriteQueue:
         """Write on the connection given, which may hold the changes of others, too: within a savepoint.
 
         What the block changed is stored when this returns, and `callbacks` have been run. When the block raises, only
-        its savepoint is to be rolled back, which is the block's own affair.
+        its savepoint is to be rolled back, which is the block's own affair. An IntegrityError goes on when the group is
+        stored: what it collided with may be in there, and whoever looks for that now shall find it.
         begin: opens a connection in a transaction that may write.
         waits: False to raise Unavailable at once when it is somebody else's turn.
         Raises what `begin` raises, and Unavailable when COMMIT fails: then nothing of the group is stored.
@@ -59,13 +61,21 @@ class WriteQueue:
             raise RuntimeError("what hangs on a commit cannot write; start a task of its own for that")
         self._take(waits=waits)
         writer = _Writer(callbacks)
+        collision: IntegrityError | None = None
         try:
             group = self._group = self._group or _Group(begin())
-            yield group.connection
+            try:
+                yield group.connection
+            except IntegrityError as error:
+                if not group.writers:
+                    raise
+                writer, collision = _Writer([]), error
             group.writers.append(writer)
         finally:
             self._leave()
         writer.wait()
+        if collision is not None:
+            raise collision
 
     def _take(self, *, waits: bool) -> None:
         if not waits:

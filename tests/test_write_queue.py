@@ -6,6 +6,7 @@ import contextlib
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -18,6 +19,7 @@ from homechat import write_queue
 from homechat.accounts.models import User
 from homechat.database import db, on_commit, transaction, writers
 from homechat.errors import Invalid, Unavailable
+from homechat.rooms.actions import start_direct
 from homechat.rooms.models import Membership, Room
 from tests.devices import wait_until
 from tests.house import House
@@ -81,6 +83,35 @@ def test_whoever_fails_fails_alone(house: House, commits: list[str]) -> None:
     assert (house.person("cleo").display_name, house.person("ben").display_name) == ("Cleo", "Renamed")
     assert told == ["ben"]
     assert commits == ["commit"]
+
+
+def test_whoever_collides_with_one_of_the_same_commit_finds_what_that_one_made(house: House) -> None:
+    has_begun, is_open = threading.Event(), threading.Event()
+
+    def begin_and_end(*, holds: bool) -> None:
+        with house.app.app_context(), transaction():
+            if holds:
+                has_begun.set()
+                assert is_open.wait(30)
+            _raise_seq()
+            time.sleep(0 if holds else 0.5)  # So long the group is not stored.
+
+    def start() -> int:
+        return house.act(start_direct, house.actor("ben"), [house.id_of("cleo")]).id
+
+    with house.app.app_context():
+        queue = writers()
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(begin_and_end, holds=True)
+        assert has_begun.wait(30)
+        started = [pool.submit(start), pool.submit(start)]
+        assert wait_until(lambda: queue.waiting == 2)
+        last = pool.submit(begin_and_end, holds=False)
+        assert wait_until(lambda: queue.waiting == 3)
+        is_open.set()
+        assert started[0].result() == started[1].result()
+        first.result()
+        last.result()
 
 
 def test_where_all_fail_nothing_is_stored(house: House, commits: list[str]) -> None:
